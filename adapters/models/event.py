@@ -1,0 +1,39 @@
+"""What a venue's stream tells, in order: data of a topic, or that the connection itself changed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.models.book import BookDelta, BookSnapshot
+from adapters.models.ids import AccountName
+from adapters.models.order import Fill, VenueOrder
+from adapters.models.ticker import Ticker
+from adapters.models.trade import Trade
+
+
+class StreamState(StrEnum):
+    CONNECTED = "connected"
+    """A new connection is open and the wanted topics are subscribed; nothing before it continues after it."""
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """The connection came or went: whoever keeps a book over it must start again from a snapshot."""
+
+    state: StreamState
+    reason: str
+    received_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """A change of one of our orders, from the account's private stream; `fill` is set when a trade caused it."""
+
+    account: AccountName
+    order: VenueOrder
+    fill: Fill | None
+    venue_time_us: int
+    received_time_us: int
+
+
+StreamEvent = Ticker | BookSnapshot | BookDelta | Trade | OrderEvent | ChannelState
