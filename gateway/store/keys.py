@@ -1,0 +1,109 @@
+"""Every Redis key name and lifetime, built here and nowhere else. What is kept under a key belongs to its user.
+
+A name reads `cg:{venue}:<area>:<what>:<whose>`. The braces are Redis Cluster's hash tag: all keys of one venue share a
+slot, so that one script may touch several of them. To add an area, add its functions below, each with its lifetime.
+"""
+
+from adapters.models import AccountName, VenueClientId, VenueName
+
+
+def _key(venue: VenueName, *parts: str) -> str:
+    if not venue or "{" in venue or "}" in venue:
+        raise ValueError(f"a venue named {venue!r} cannot be a Redis hash tag")
+    return ":".join(("cg", f"{{{venue}}}", *parts))
+
+
+# --- limiter
+
+
+def limit_rule(venue: VenueName, scope: str, owner: str, rule: str) -> str:
+    """A hash: the units of one rule in use by one owner, an egress or an account."""
+    return _key(venue, "limit", "rule", scope, owner, rule)
+
+
+def limit_rule_ttl_ms(hard_timeout_us: int, period_us: int) -> int:
+    """Twice the longest time a unit can be in use: a state that expired had nothing left in it."""
+    return 2 * (hard_timeout_us + period_us) // 1000 + 1000
+
+
+def limit_epoch(venue: VenueName) -> str:
+    """A string without expiry, one per venue: since when (Redis time, µs) the limiter's state is complete.
+
+    It has no lifetime because its absence is the sign that the state was lost.
+    """
+    return _key(venue, "limit", "epoch")
+
+
+def limit_replicas(venue: VenueName) -> str:
+    """A sorted set: the replicas that share the venue's budget, by when they last said so."""
+    return _key(venue, "limit", "replicas")
+
+
+LIMIT_REPLICA_TTL_MS = 6_000
+"""How long a replica counts after its last heartbeat."""
+
+
+# --- feeds and fanout
+
+
+def feed_topic(venue: VenueName, topic: str) -> str:
+    """A pub/sub channel: the messages of one topic, from its owner to every replica with a reader."""
+    return _key(venue, "feed", "topic", topic)
+
+
+def feed_control(venue: VenueName) -> str:
+    """A pub/sub channel: topics that a replica wants a snapshot of, to the owner of the venue's streams."""
+    return _key(venue, "feed", "control")
+
+
+def feed_pulse(venue: VenueName) -> str:
+    """A pub/sub channel: the owner is alive, and how far each topic has got."""
+    return _key(venue, "feed", "pulse")
+
+
+def feed_wishes(venue: VenueName) -> str:
+    """A sorted set of `topic|replica` by when the wish ends (Redis time, ms); lives twice as long as a wish."""
+    return _key(venue, "feed", "wishes")
+
+
+def feed_lease(venue: VenueName) -> str:
+    """A string: the replica and epoch that own the venue's streams; lives as long as the lease."""
+    return _key(venue, "feed", "lease")
+
+
+def feed_epoch(venue: VenueName) -> str:
+    """A string without expiry, one per venue: the last epoch given out. Lost, it starts over from Redis' own time."""
+    return _key(venue, "feed", "epoch")
+
+
+# --- orders: finished ones are kept for `orders.records.KEEP_FINISHED_MS`, open ones until they are finished
+
+
+def order(venue: VenueName, order_id: str) -> str:
+    """A hash: the record of one order."""
+    return _key(venue, "order", "record", order_id)
+
+
+def client_order(venue: VenueName, account: AccountName, owner: str, client_order_id: str) -> str:
+    """A hash: which order a client's own id stands for, and the hash of what it asked. Lives as long as the order."""
+    return _key(venue, "order", "client", account, owner, client_order_id)
+
+
+def venue_client_id(venue: VenueName, account: AccountName, client_id: VenueClientId) -> str:
+    """A string: the order a venue's client id is reserved for. Lives as long as the order."""
+    return _key(venue, "order", "reserved", account, client_id)
+
+
+def pending_orders(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: orders that are not settled, by when to look at them (Redis time, ms)."""
+    return _key(venue, "order", "pending", account)
+
+
+def recent_orders(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: an account's orders by when they were claimed (Redis time, ms); older ones than kept are cut."""
+    return _key(venue, "order", "recent", account)
+
+
+def sweep_lease(venue: VenueName, account: AccountName) -> str:
+    """A string: the replica that sweeps the account's pending orders; lives for a few sweeps."""
+    return _key(venue, "order", "sweep", account)
