@@ -1,0 +1,8 @@
+"""The budget of venue requests that all clients, accounts and replicas share. What the limits are, venues say."""
+
+from gateway.limiter.limiter import Limiter
+from gateway.limiter.rules import RuleStatus
+from gateway.limiter.settings import LimiterSettings
+from gateway.limiter.throttle import Throttle
+
+__all__ = ["Limiter", "LimiterSettings", "RuleStatus", "Throttle"]

@@ -1,0 +1,40 @@
+"""What the limiter counts. Labels are few and fixed: no client, no account."""
+
+from prometheus_client import Counter, Histogram
+
+from adapters.contract import CallKind
+from adapters.models import VenueName
+
+_GRANTED = Counter("crossgate_limiter_granted_total", "Calls that got leave to go to the venue", ["venue", "kind"])
+_REFUSED = Counter("crossgate_limiter_refused_total", "Calls that did not", ["venue", "kind", "reason"])
+_WAIT = Histogram(
+    "crossgate_limiter_wait_seconds",
+    "How long a granted call waited for leave",
+    ["venue", "kind"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_INCIDENTS = Counter(
+    "crossgate_limiter_incidents_total",
+    "What should not happen: the venue said too many, a grant grew too old, a call was never settled, "
+    "a cancel went without the store",
+    ["venue", "what"],
+)
+
+
+class Meters:
+    """The limiter's metrics for one venue."""
+
+    def __init__(self, venue: VenueName):
+        self._venue = venue
+        self._granted = {kind: _GRANTED.labels(venue, kind) for kind in CallKind}
+        self._wait = {kind: _WAIT.labels(venue, kind) for kind in CallKind}
+
+    def granted(self, kind: CallKind, waited_s: float) -> None:
+        self._granted[kind].inc()
+        self._wait[kind].observe(waited_s)
+
+    def refused(self, kind: CallKind, reason: str) -> None:
+        _REFUSED.labels(self._venue, kind, reason).inc()
+
+    def incident(self, what: str) -> None:
+        _INCIDENTS.labels(self._venue, what).inc()

@@ -1,0 +1,274 @@
+"""One set of rules: who waits for it, one question to Redis at a time, and what becomes of the grants.
+
+The pump decides nothing about order and deadlines (`queue`) nor about units (`spend`); it carries between them.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.contract import CallKind
+from adapters.models import VenueName
+from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.limiter.emergency import Emergency
+from gateway.limiter.grant import Grant
+from gateway.limiter.metrics import Meters
+from gateway.limiter.queue import Forecast, QueueFull, Waiter, WaitQueue
+from gateway.limiter.redis_spend import SharedBudget, Units
+from gateway.limiter.rules import RuleStatus
+from gateway.limiter.settings import LimiterSettings
+from gateway.limiter.spend import Ask, Decision
+
+Ticket = asyncio.Future[Grant]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What Redis was asked for, and when."""
+
+    units: Units
+    is_cancel: bool
+    asked_at_s: float
+    asks: tuple[Ask, ...]
+    reply: asyncio.Future[list[int]]
+
+
+class Pump:
+    """The waiters of one set of rules. `wake` is called when there may be something to ask."""
+
+    def __init__(
+        self,
+        *,
+        venue: VenueName,
+        budget: SharedBudget,
+        emergency: Emergency,
+        settings: LimiterSettings,
+        meters: Meters,
+        wake: Callable[["Pump"], None],
+    ):
+        self._venue = venue
+        self._budget = budget
+        self._emergency = emergency
+        self._life_s = settings.grant_life_s
+        self._meters = meters
+        self._wake = wake
+        self._forecast: Forecast | None = None
+        self.queue: WaitQueue[Ticket] = WaitQueue(settings.queue_max)
+
+    # --- waiting; times are monotonic seconds
+
+    def enqueue(self, client: str, kind: CallKind, units: Units, deadline_s: float) -> Waiter[Ticket]:
+        """Join the queue. Raises `Refusal` if it is full, or if the deadline is certain to pass first."""
+        waiter: Waiter[Ticket] = Waiter(client, kind, units, deadline_s, asyncio.get_running_loop().create_future())
+        try:
+            place = self.queue.add(waiter)
+        except QueueFull:
+            raise self._refusal(kind, "queue_full") from None
+        if self._forecast and not self.queue.judge(waiter, place, self._forecast):
+            raise self._refusal(kind, "limit", place)
+        self._wake(self)
+        return waiter
+
+    def abandon(self, waiter: Waiter[Ticket]) -> None:
+        """Its caller has left; a grant that reached it in the same moment is given back."""
+        if self.queue.leave(waiter):
+            self._wake(self)
+        elif not waiter.ticket.cancelled() and waiter.ticket.exception() is None:
+            waiter.ticket.result().leave()
+
+    def remove_late(self, now_s: float) -> None:
+        """Refuse those whose deadline has passed."""
+        for waiter in self.queue.remove_late(now_s):
+            _refuse(waiter, self._refusal(waiter.kind, "limit"))
+
+    def is_idle(self) -> bool:
+        return not len(self.queue) and not self._budget.has_debts()
+
+    def is_due(self, now_s: float, *, is_store_up: bool) -> bool:
+        """Whether to ask now: for those who wait, or to enter debts once Redis is back."""
+        return self._ask_at_s() <= now_s or (is_store_up and self._budget.has_debts())
+
+    def next_at_s(self) -> float:
+        """When to ask next, or when a deadline passes."""
+        return min(self._ask_at_s(), self.queue.next_deadline_s())
+
+    def _ask_at_s(self) -> float:
+        head = self.queue.head()
+        if head is None:
+            return math.inf
+        return self._forecast.at_s(0) if self._forecast and self._forecast.is_like(head) else 0.0
+
+    # --- asking
+
+    def ask(self, now_s: float) -> Question | None:
+        """Put the next question; None if nobody waits. Debts go first, being the older spending."""
+        self._budget.pay()
+        head = self.queue.head()
+        if head is None:
+            return None
+        asks = self._budget.asks(head.units, is_cancel=head.is_cancel)
+        reply = self._budget.spend(asks, self.queue.leading())
+        return Question(head.units, head.is_cancel, now_s, asks, reply)
+
+    async def receive(self, question: Question) -> None:
+        """Wait for the answer and hand it to those who wait."""
+        try:
+            decision = Decision.from_reply(await question.reply, len(self._budget.rules))
+        except StoreUnavailable:
+            self._forecast = None
+            self.go_on_without_store()
+            return
+        except Exception as exc:  # a fault of ours must reach those who wait, or they would wait for ever
+            for waiter in self.queue.clear():
+                _refuse(waiter, exc)
+            raise
+        self._forecast = self._foresee(question, decision)
+        if decision.granted:
+            self._hand_out(question, decision)
+        if self._forecast:
+            for waiter, place in self.queue.judge_new(self._forecast):
+                _refuse(waiter, self._refusal(waiter.kind, "limit", place))
+
+    def _hand_out(self, question: Question, decision: Decision) -> None:
+        unix_s = time.time()
+        pairs = zip(self._budget.rules, decision.left, strict=True)
+        tightest = min((RuleStatus.of(rule, left, unix_s) for rule, left in pairs), key=RuleStatus.share_left)
+        slots = tuple(left.slot for left in decision.left)
+        expires_s = question.asked_at_s + self._life_s
+        unclaimed = decision.granted
+        for waiter in self.queue.take(question.units, decision.granted, only_cancels=question.is_cancel):
+            if not waiter.ticket.done():  # done: its caller was cancelled just now
+                waiter.ticket.set_result(
+                    Grant(self, self._venue, expires_s=expires_s, units=question.units, slots=slots, tightest=tightest)
+                )
+                unclaimed -= 1
+        if unclaimed:
+            self._give_back(slots, question.units, unclaimed)
+
+    def _foresee(self, question: Question, decision: Decision) -> Forecast | None:
+        if decision.binding is None:
+            return None
+        usable = [(ask.limit - ask.leave) // ask.units for ask in question.asks]
+        capacity = min(usable)
+        return Forecast(
+            made_at_s=time.monotonic(),
+            units=question.units,
+            is_cancel=question.is_cancel,
+            granted=decision.granted,
+            waits_us=decision.waits_us,
+            capacity=capacity,
+            period_us=question.asks[usable.index(capacity)].period_us,
+            rule=self._budget.rules[decision.binding].name,
+        )
+
+    # --- without the store
+
+    def emergency_grant(self, units: Units) -> Grant:
+        """Leave that Redis knows nothing of; if it is used, the units are entered when Redis is back."""
+        now_s = time.monotonic()
+        is_within = self._emergency.spend(self._budget.rules, units, round(now_s * 1e6))
+        self._meters.incident("cancel_without_store" if is_within else "cancel_beyond_reserve")
+        expires_s = now_s + self._life_s
+        return Grant(self, self._venue, expires_s=expires_s, units=units, slots=None, tightest=None)
+
+    def store_refusal(self, kind: CallKind) -> Refusal:
+        """What everything but a cancel is told while Redis is away."""
+        self._meters.refused(kind, "store")
+        return Refusal(
+            Code.STORE_UNAVAILABLE,
+            "the budget of this venue cannot be read; nothing was sent, try again shortly",
+            retry_after_s=1.0,
+            outcome=_outcome(kind),
+            venue=self._venue,
+        )
+
+    def go_on_without_store(self) -> None:
+        """Let the cancels that wait go, and refuse everybody else."""
+        for waiter in self.queue.clear():
+            if waiter.ticket.done():
+                continue
+            if waiter.is_cancel:
+                waiter.ticket.set_result(self.emergency_grant(waiter.units))
+            else:
+                waiter.ticket.set_exception(self.store_refusal(waiter.kind))
+
+    # --- what becomes of grants: `grant.Issuer`
+
+    def answered(self, grant: Grant) -> None:
+        if grant.slots is None:
+            self._owe(grant)
+        else:
+            self._budget.answered(grant.slots, grant.units)
+
+    def unmade(self, grant: Grant) -> None:
+        if grant.slots is not None:
+            self._give_back(grant.slots, grant.units, 1)
+
+    def unheard(self, grant: Grant) -> None:
+        self._meters.incident("no_answer")
+        if grant.slots is None:
+            self._owe(grant)
+
+    def refused(self, retry_after_s: float | None) -> None:
+        self._meters.incident("venue_refused")
+        self._budget.block(retry_after_s)
+        self._forecast = None
+        self._wake(self)
+
+    def expired(self) -> None:
+        self._meters.incident("grant_expired")
+
+    def close(self) -> None:
+        """Send what is left to tell, and refuse those who still wait."""
+        self._budget.settle()
+        for waiter in self.queue.clear():
+            _refuse(waiter, self.closed_refusal(waiter.kind))
+
+    def _give_back(self, slots: tuple[int, ...], units: Units, calls: int) -> None:
+        self._budget.unmade(slots, units, calls)
+        self._forecast = None  # somebody may go at once
+        self._wake(self)
+
+    def _owe(self, grant: Grant) -> None:
+        self._budget.owe(grant.units)
+        self._wake(self)
+
+    # --- refusals
+
+    def closed_refusal(self, kind: CallKind) -> Refusal:
+        """What those are told who ask when nobody serves any more."""
+        self._meters.refused(kind, "closed")
+        return Refusal(
+            Code.SHUTTING_DOWN,
+            "the gateway is stopping; nothing was sent",
+            retry_after_s=1.0,
+            outcome=_outcome(kind),
+            venue=self._venue,
+        )
+
+    def _refusal(self, kind: CallKind, reason: str, place: int = 0) -> Refusal:
+        self._meters.refused(kind, reason)
+        rule, wait_s = self._budget.rules[0].name, 0.0
+        if self._forecast:
+            rule = self._forecast.rule
+            wait_s = max(0.0, self._forecast.at_s(place) - time.monotonic())
+        cause = "too many callers wait already" if reason == "queue_full" else "its turn would come too late"
+        return Refusal(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the venue's limit {rule} leaves no room now and {cause}; nothing was sent",
+            details={"rule": rule, "would_wait_ms": math.ceil(wait_s * 1000)},
+            retry_after_s=wait_s,
+            outcome=_outcome(kind),
+            venue=self._venue,
+        )
+
+
+def _outcome(kind: CallKind) -> Outcome | None:
+    return Outcome.NOT_SENT if kind in {CallKind.CANCEL, CallKind.ORDER} else None
+
+
+def _refuse(waiter: Waiter[Ticket], error: Exception) -> None:
+    if not waiter.ticket.done():
+        waiter.ticket.set_exception(error)

@@ -1,0 +1,105 @@
+"""The sums of `spend`, done in Redis for all replicas: the scripts, their arguments, and what is sent in batches.
+
+What ended is told once and the answer not awaited: losing that is safe, since units come back by themselves; repeating
+it is not. Debts are the other way round: units spent without Redis are entered until that is known to have worked.
+"""
+
+import asyncio
+from collections import Counter
+from functools import partial
+
+from adapters.contract import LimitScope
+from gateway.limiter.rules import OwnedRule
+from gateway.limiter.spend import Ask
+from gateway.store.client import Store
+from gateway.store.scripts import Script
+from gateway.store.wire import Argument
+
+_SPEND = Script.load("gateway.limiter", "state.lua", "spend.lua")
+_SETTLE = Script.load("gateway.limiter", "state.lua", "settle.lua")
+_BLOCK = Script.load("gateway.limiter", "state.lua", "block.lua")
+
+Units = tuple[int, ...]
+"""Of each rule, what one call takes."""
+Slots = tuple[int, ...]
+"""Of each rule, where the units of a grant are kept."""
+
+
+class SharedBudget:
+    """The units of one set of rules."""
+
+    def __init__(self, store: Store, epoch_key: str, rules: tuple[OwnedRule, ...], hard_timeout_s: float):
+        self._store = store
+        self._keys = [rule.key for rule in rules]
+        self._spend_keys = [epoch_key, *self._keys]
+        self._hard_us = round(hard_timeout_s * 1e6)
+        self._answered: Counter[tuple[Slots, Units]] = Counter()
+        self._unmade: Counter[tuple[Slots, Units]] = Counter()
+        self._debts: Counter[Units] = Counter()
+        self.rules = rules
+
+    def asks(self, units: Units, *, is_cancel: bool) -> tuple[Ask, ...]:
+        """What a call takes and must leave, per rule."""
+        pairs = zip(self.rules, units, strict=True)
+        return tuple(rule.ask(of_rule, is_cancel=is_cancel) for rule, of_rule in pairs)
+
+    def spend(self, asks: tuple[Ask, ...], wanted: int, *, forced: bool = False) -> asyncio.Future[list[int]]:
+        """Spend for up to `wanted` calls; await the result for the reply, which `Decision.from_reply` reads.
+
+        Never to be repeated blindly: units taken by a call whose reply was lost come back by themselves.
+        """
+        args: list[Argument] = [wanted, int(forced), self._hard_us]
+        for rule, ask in zip(self.rules, asks, strict=True):
+            args += (ask.limit, ask.leave, ask.period_us, ask.units, rule.ttl_ms)
+        return self._store.run(_SPEND, self._spend_keys, args)
+
+    def answered(self, slots: Slots, units: Units) -> None:
+        """A call was answered: its units return one period from now."""
+        self._end(self._answered, slots, units, 1)
+
+    def unmade(self, slots: Slots, units: Units, calls: int = 1) -> None:
+        """Calls were not made: their units return at once."""
+        self._end(self._unmade, slots, units, calls)
+
+    def block(self, span_s: float | None) -> None:
+        """Close the narrowest scope, the account's rules or else the address's, for `span_s`; None: for one period."""
+        account_keys = [rule.key for rule in self.rules if rule.scope is LimitScope.ACCOUNT]
+        span_us = 0 if span_s is None else max(1, round(span_s * 1e6))
+        self._store.send(_BLOCK, account_keys or self._keys, [span_us])
+
+    def settle(self) -> None:
+        """Tell Redis what ended since the last time. It happens by itself once per turn of the loop."""
+        batches = self._answered.keys() | self._unmade.keys()
+        if not batches:
+            return
+        args: list[Argument] = []
+        for slots, units in batches:
+            args += (self._answered[slots, units], self._unmade[slots, units])
+            for slot, of_rule in zip(slots, units, strict=True):
+                args += (slot, of_rule)
+        self._answered.clear()
+        self._unmade.clear()
+        self._store.send(_SETTLE, self._keys, args)
+
+    def owe(self, units: Units) -> None:
+        """A call was made without Redis."""
+        self._debts[units] += 1
+
+    def has_debts(self) -> bool:
+        return bool(self._debts)
+
+    def pay(self) -> None:
+        """Enter the debts, whether they fit or not."""
+        debts, self._debts = self._debts, Counter()
+        for units, calls in debts.items():
+            reply = self.spend(self.asks(units, is_cancel=True), calls, forced=True)
+            reply.add_done_callback(partial(self._check_paid, units, calls))
+
+    def _check_paid(self, units: Units, calls: int, reply: asyncio.Future[list[int]]) -> None:
+        if reply.cancelled() or reply.exception() is not None:
+            self._debts[units] += calls  # perhaps twice, which is safe
+
+    def _end(self, into: Counter[tuple[Slots, Units]], slots: Slots, units: Units, calls: int) -> None:
+        if not self._answered and not self._unmade:
+            asyncio.get_running_loop().call_soon(self.settle)
+        into[slots, units] += calls

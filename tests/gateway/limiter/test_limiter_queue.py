@@ -1,0 +1,98 @@
+import pytest
+
+from adapters.contract import CallKind
+from gateway.limiter.queue import Forecast, QueueFull, Waiter, WaitQueue
+
+CANCEL, ORDER, READ, MARKET = CallKind
+ONE = (1,)
+
+
+def waiter(kind: CallKind, name: str, *, units: tuple[int, ...] = ONE, deadline_s: float = 100.0) -> Waiter[str]:
+    return Waiter("bot", kind, units, deadline_s, name)
+
+
+def queue_of(*waiters: Waiter[str], length_max: int = 100) -> WaitQueue[str]:
+    queue: WaitQueue[str] = WaitQueue(length_max)
+    for one in waiters:
+        queue.add(one)
+    return queue
+
+
+def forecast(*waits_us: int, granted: int = 0, capacity: int = 10, is_cancel: bool = False) -> Forecast:
+    return Forecast(
+        made_at_s=10.0,
+        units=ONE,
+        is_cancel=is_cancel,
+        granted=granted,
+        waits_us=waits_us,
+        capacity=capacity,
+        period_us=1_000_000,
+        rule="ip",
+    )
+
+
+def test_the_most_urgent_is_served_first_and_equals_in_order_of_arrival() -> None:
+    queue = queue_of(*(waiter(kind, f"{kind}{i}") for i in (1, 2) for kind in (MARKET, READ, ORDER, CANCEL)))
+    served = [one.ticket for one in queue.take(ONE, 8, only_cancels=False)]
+    assert served == [f"{kind}{i}" for kind in (CANCEL, ORDER, READ, MARKET) for i in (1, 2)]
+    assert len(queue) == 0
+
+
+def test_add_answers_how_many_are_before() -> None:
+    queue = queue_of(waiter(ORDER, "a"), waiter(MARKET, "b"))
+    assert queue.add(waiter(READ, "c")) == 1
+    assert queue.add(waiter(MARKET, "d")) == 3
+    assert queue.add(waiter(CANCEL, "e")) == 0
+
+
+def test_only_calls_like_the_head_are_asked_for_with_it() -> None:
+    queue = queue_of(waiter(ORDER, "a"), waiter(READ, "b"), waiter(MARKET, "c", units=(5,)), waiter(MARKET, "d"))
+    assert queue.leading() == 2
+    queue.add(waiter(CANCEL, "e"))
+    assert queue.leading() == 1
+
+
+def test_what_was_got_from_the_reserve_goes_to_cancels_only() -> None:
+    queue = queue_of(waiter(ORDER, "a"), waiter(CANCEL, "b"))
+    assert [one.ticket for one in queue.take(ONE, 2, only_cancels=True)] == ["b"]
+
+
+def test_a_full_queue_says_so_and_one_that_left_makes_room() -> None:
+    first = waiter(MARKET, "a")
+    queue = queue_of(first, length_max=1)
+    with pytest.raises(QueueFull):
+        queue.add(waiter(CANCEL, "b"))
+    assert queue.leave(first)
+    assert not queue.leave(first)
+    queue.add(waiter(CANCEL, "b"))
+
+
+def test_a_forecast_counts_places_and_whole_periods() -> None:
+    ahead = forecast(100, 200, granted=1, capacity=3)
+    assert [round(ahead.at_s(place) - 10.0, 6) for place in range(6)] == [0.0001, 0.0002, 1.0, 1.0001, 1.0002, 2.0]
+
+
+def test_whoever_comes_too_late_in_line_is_removed_at_once() -> None:
+    early, late = waiter(ORDER, "a", deadline_s=10.5), waiter(ORDER, "b", deadline_s=10.5)
+    queue = queue_of(early, late)
+    assert queue.judge_new(forecast(400_000, 600_000)) == [(late, 1)]
+    assert queue.judge_new(forecast(900_000)) == []  # each is judged once; the deadline does the rest
+    assert list(queue) == [early]
+
+
+def test_a_forecast_for_others_judges_nobody_before_them() -> None:
+    cancel, read = waiter(CANCEL, "a", deadline_s=10.1), waiter(READ, "b", deadline_s=10.1)
+    queue = queue_of(cancel, read)
+    assert queue.judge_new(forecast(500_000)) == [(read, 1)]
+    assert list(queue) == [cancel]
+
+
+def test_deadlines_are_watched_and_those_who_left_are_forgotten() -> None:
+    waiters = [waiter(ORDER, str(i), deadline_s=20.0 + i) for i in range(3)]
+    queue = queue_of(*waiters)
+    queue.judge_new(forecast(1, 2, 3))
+    queue.leave(waiters[0])
+    assert queue.next_deadline_s() == 20.0
+    assert queue.remove_late(21.5) == [waiters[1]]
+    assert queue.next_deadline_s() == 22.0
+    assert [one.ticket for one in queue.clear()] == ["2"]
