@@ -1,0 +1,175 @@
+"""The sandbox's edge: ASGI in and out, limits, faults and the ledger around a face that does the thinking."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sandbox.control import PREFIX, answer_control
+from sandbox.face import Caller, Request, Response
+from sandbox.faults import Answer, Fault, Hangup, When
+from sandbox.ledger import Seen
+from sandbox.sockets import Connection
+from sandbox.world import World
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+SOCKET_PATHS = ("/", "/ws")
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class ExposedTransport(HttpToolsProtocol):
+    """uvicorn's protocol, which also lets the application reach the connection it has to break."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions: Any = {"sandbox.transport": self.transport}
+        self.scope["extensions"] = extensions
+
+
+class Application:
+    """The bare ASGI application: `/sim/…` to the control plane, sockets and all else to the face."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+
+    # -- HTTP ----------------------------------------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _request(scope, self._world.clock.now_us())
+        if request.path.startswith(PREFIX):
+            await _send(send, answer_control(self._world, await _with_body(request, receive)))
+            return
+        caller = self._world.face.caller(request)
+        is_admitted = self._world.limits.arrived(caller.name, caller.request_class, request.arrived_us)
+        request = await _with_body(request, receive)
+        response, fault = self._answer(request, is_admitted=is_admitted)
+        self._record(request, caller, response, fault)
+        if fault is not None and fault.hang_ms:
+            await asyncio.sleep(fault.hang_ms / 1000)
+        if response is not None:
+            await _send(send, response)
+        else:
+            is_reset = fault is not None and isinstance(fault.effect, Hangup) and fault.effect.reset
+            _hang_up(scope["extensions"]["sandbox.transport"], reset=is_reset)
+            await receive()  # http.disconnect: from here on the server expects no answer
+
+    def _answer(self, request: Request, *, is_admitted: bool) -> tuple[Response | None, Fault | None]:
+        """The answer as it will go out (None: none will), and the fault that made it so."""
+        world = self._world
+        if not is_admitted:
+            return world.face.too_many_requests(), None
+        fault = world.faults.strike(request.method, request.path, When.BEFORE)
+        if fault is not None:
+            return _spoiled(None, fault), fault
+        response = world.face.answer(request, world.clock.now_us())
+        fault = world.faults.strike(request.method, request.path, When.AFTER_EXECUTE)
+        return (response, None) if fault is None else (_spoiled(response, fault), fault)
+
+    def _record(self, request: Request, caller: Caller, response: Response | None, fault: Fault | None) -> None:
+        seen = Seen(
+            time_us=request.arrived_us,
+            method=request.method,
+            path=request.path,
+            caller=caller.name,
+            account=caller.account,
+            request_class=caller.request_class,
+            status=response.status if response is not None else 0,
+            fault=fault.label if fault is not None else None,
+        )
+        self._world.ledger.record_request(seen)
+
+    # -- WebSocket -----------------------------------------------------------------------------------------------
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if scope["path"] not in SOCKET_PATHS:
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        await send({"type": "websocket.accept"})
+        connection = Connection(_address(scope))
+        hub = self._world.hub
+        hub.join(connection)
+        writer = asyncio.ensure_future(_write(connection, send))
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                if text is not None and connection.close_code is None:
+                    self._world.face.received(connection, text, self._world.clock.now_us())
+        finally:
+            hub.leave(connection)
+            connection.close(1000)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+
+async def _write(connection: Connection, send: Send) -> None:
+    while (text := await connection.next_frame()) is not None:
+        await send({"type": "websocket.send", "text": text})
+    await send({"type": "websocket.close", "code": connection.close_code or 1000})
+
+
+def _request(scope: Scope, now_us: int) -> Request:
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        query_string=scope["query_string"].decode("latin-1"),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=b"",
+        address=_address(scope),
+        arrived_us=now_us,
+    )
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+async def _with_body(request: Request, receive: Receive) -> Request:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+    if not body:
+        return request
+    return replace(request, body=body)
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = [(b"content-type", response.content_type.encode())] if response.content_type else []
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    headers.extend((name.encode(), value.encode()) for name, value in response.headers)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _spoiled(response: Response | None, fault: Fault) -> Response | None:
+    match fault.effect:
+        case Answer(status, body, content_type):
+            return Response(status, body, content_type)
+        case Hangup():
+            return None
+        case None:
+            return response
+
+
+def _hang_up(transport: asyncio.Transport, *, reset: bool) -> None:
+    """End the connection without an answer; `reset` makes the kernel send RST instead of FIN."""
+    if reset:
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    transport.abort()

@@ -1,0 +1,110 @@
+"""The WebSocket dialogue: subscribe and unsubscribe. Success is silent; only errors speak."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sandbox.backpack import frames
+from sandbox.backpack.errors import Problem
+from sandbox.backpack.streams import DEPTH_PERIODS_US, Streams
+from sandbox.matching import Account, Market
+from sandbox.sockets import Connection, Hub
+
+PUBLIC = frozenset({"bookTicker", "depth", "ticker", "markPrice", "trade", "openInterest"})
+PRIVATE = frozenset({"orderUpdate", "positionUpdate", "balanceUpdate", "rfqUpdate"})
+GLOBAL = frozenset({"liquidation"})  # accepted, and silent: nobody is liquidated here
+
+BAD_REQUEST = (4000, "Invalid request")
+BAD_SIGNATURE = (4003, "Invalid signature")
+BAD_MARKET = (4005, "Invalid market")
+BAD_STREAM = (4006, "Invalid stream")
+
+# Verifies the four strings of a signed frame and says whose they are; raises `Problem`.
+Verify = Callable[[Sequence[str], int], Account]
+
+
+class BadStream(Exception):
+    """A stream that cannot be had: (code, message)."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Subscriptions:
+    """Reads clients' frames and keeps the hub's topics."""
+
+    def __init__(self, markets: dict[str, Market], hub: Hub, streams: Streams, verify: Verify) -> None:
+        self._markets = markets
+        self._hub = hub
+        self._streams = streams
+        self._verify = verify
+
+    def received(self, connection: Connection, text: str, now_us: int) -> None:
+        """Act on one frame. Each stream that cannot be had gets an error frame of its own; the others are served."""
+        try:
+            message = json.loads(text)
+        except ValueError:
+            message = None
+        method = message.get("method") if isinstance(message, dict) else None
+        params = message.get("params") if isinstance(message, dict) else None
+        if method not in ("SUBSCRIBE", "UNSUBSCRIBE") or not isinstance(params, list):
+            connection.send(frames.error_frame(*BAD_REQUEST))
+            return
+        for stream in params:
+            try:
+                if method == "SUBSCRIBE":
+                    self._subscribe(connection, stream, message.get("signature"), now_us)
+                else:
+                    self._unsubscribe(connection, stream)
+            except BadStream as bad:
+                connection.send(frames.error_frame(bad.code, bad.message))
+
+    def _subscribe(self, connection: Connection, stream: Any, signature: Any, now_us: int) -> None:
+        symbol = self._check(stream)
+        if not stream.startswith("account."):
+            self._hub.subscribe(connection, (None, stream))
+            return
+        account = self._signer(signature, now_us)
+        is_new = self._hub.subscribe(connection, (account.name, stream))
+        if is_new and stream.startswith("account.positionUpdate"):
+            for frame in self._streams.position_snapshots(account, stream, symbol, now_us):
+                connection.send(frame)
+
+    def _unsubscribe(self, connection: Connection, stream: Any) -> None:
+        """A signature is not asked for: leaving needs no right."""
+        self._check(stream)
+        for topic in [topic for topic in connection.topics if topic[1] == stream]:
+            self._hub.unsubscribe(connection, topic)
+
+    def _signer(self, signature: Any, now_us: int) -> Account:
+        if not (isinstance(signature, list) and len(signature) == 4 and all(isinstance(s, str) for s in signature)):
+            raise BadStream(*BAD_SIGNATURE)
+        try:
+            return self._verify(signature, now_us)
+        except Problem as problem:
+            raise BadStream(*BAD_SIGNATURE) from problem
+
+    def _check(self, stream: Any) -> str | None:
+        """The symbol a stream is about, if it is about one; raises `BadStream` for what does not exist."""
+        if not isinstance(stream, str):
+            raise BadStream(*BAD_STREAM)
+        if stream in GLOBAL:
+            return None
+        kind, _, rest = stream.partition(".")
+        if kind == "account":
+            kind, _, symbol = rest.partition(".")
+            if kind not in PRIVATE or (symbol and kind == "balanceUpdate"):
+                raise BadStream(*BAD_STREAM)
+            return self._known(symbol) if symbol else None
+        if kind not in PUBLIC:
+            raise BadStream(*BAD_STREAM)
+        if kind == "depth" and rest.partition(".")[0] in DEPTH_PERIODS_US:
+            rest = rest.partition(".")[2]
+        return self._known(rest)
+
+    def _known(self, symbol: str) -> str:
+        if symbol not in self._markets:
+            raise BadStream(*BAD_MARKET)
+        return symbol

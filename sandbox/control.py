@@ -1,0 +1,110 @@
+"""The control plane under /sim: what happened, what shall go wrong, start over. Unsigned JSON, no venue's business."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.face import Request, Response
+from sandbox.faults import BadRule, parse_rule
+from sandbox.world import World
+
+PREFIX = "/sim/"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a control call asks for: one account's part or all, and what came at `since_ms` or later."""
+
+    account: str | None
+    since_ms: int
+    body: bytes
+
+
+def answer_control(world: World, request: Request) -> Response:
+    """Answer a request under `/sim/`."""
+    handler = _HANDLERS.get((request.method, request.path))
+    if handler is None:
+        return _json({"error": f"no {request.method} {request.path}"}, 404)
+    query = dict(request.query)
+    since = query.get("since", "0")
+    if not (since.isascii() and since.isdigit()):
+        return _json({"error": "`since` is epoch milliseconds"}, 400)
+    return handler(world, Question(query.get("account"), int(since), request.body))
+
+
+def _ledger(world: World, question: Question) -> Response:
+    account, since_ms = question.account, question.since_ms
+    return _json(
+        {
+            "requests": world.ledger.requests(account=account, since_ms=since_ms),
+            "totals": world.ledger.totals(),
+            "limits": world.limits.report(account),
+            "orders": world.ledger.orders(account=account, since_ms=since_ms),
+            "subscriptions": world.hub.report(),
+            "connections": len(world.hub.connections),
+        }
+    )
+
+
+def _totals(world: World, question: Question) -> Response:
+    return _json(world.ledger.totals())
+
+
+def _limits(world: World, question: Question) -> Response:
+    return _json(world.limits.report(question.account))
+
+
+def _orders(world: World, question: Question) -> Response:
+    return _json(world.ledger.orders(account=question.account, since_ms=question.since_ms))
+
+
+def _subscriptions(world: World, question: Question) -> Response:
+    return _json({"subscriptions": world.hub.report(), "connections": len(world.hub.connections)})
+
+
+def _accounts(world: World, question: Question) -> Response:
+    return _json({"accounts": world.face.accounts()})
+
+
+def _faults(world: World, question: Question) -> Response:
+    return _json({"faults": world.faults.report()})
+
+
+def _add_faults(world: World, question: Question) -> Response:
+    try:
+        raw = json.loads(question.body)
+        rules = [parse_rule(item) for item in (raw if isinstance(raw, list) else [raw])]
+    except (BadRule, ValueError, TypeError) as exc:
+        return _json({"error": str(exc)}, 400)
+    for rule in rules:
+        world.faults.add(rule)
+    return _faults(world, question)
+
+
+def _clear_faults(world: World, question: Question) -> Response:
+    world.faults.clear()
+    return _faults(world, question)
+
+
+def _reset(world: World, question: Question) -> Response:
+    world.reset()
+    return _json({"reset": True})
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(status, json.dumps(value, separators=(",", ":")).encode())
+
+
+_HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
+    ("GET", "/sim/ledger"): _ledger,
+    ("GET", "/sim/ledger/totals"): _totals,
+    ("GET", "/sim/ledger/limits"): _limits,
+    ("GET", "/sim/ledger/orders"): _orders,
+    ("GET", "/sim/ledger/subscriptions"): _subscriptions,
+    ("GET", "/sim/accounts"): _accounts,
+    ("GET", "/sim/faults"): _faults,
+    ("POST", "/sim/faults"): _add_faults,
+    ("DELETE", "/sim/faults"): _clear_faults,
+    ("POST", "/sim/reset"): _reset,
+}

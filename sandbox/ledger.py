@@ -1,0 +1,94 @@
+"""What really happened at the venue, for a test to compare with what a client believes. Pure."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.matching.events import Event, OrderEvent, OrderEventKind
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request as it arrived and as it was answered; `status` 0 means that no answer was given."""
+
+    time_us: int
+    method: str
+    path: str
+    caller: str
+    account: str | None
+    request_class: str
+    status: int
+    fault: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "time": self.time_us // 1000,
+            "time_us": self.time_us,
+            "method": self.method,
+            "path": self.path,
+            "caller": self.caller,
+            "account": self.account,
+            "class": self.request_class,
+            "status": self.status,
+            "fault": self.fault,
+        }
+
+
+class Ledger:
+    """Keeps the last requests and accepted orders, and totals of all of them."""
+
+    def __init__(self, size: int) -> None:
+        self._requests: deque[Seen] = deque(maxlen=size)
+        self._by_status: Counter[int] = Counter()
+        self._by_call: Counter[str] = Counter()
+        self._orders: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=size))
+        self._accepted: Counter[str] = Counter()
+
+    def record_request(self, seen: Seen) -> None:
+        self._requests.append(seen)
+        self._by_status[seen.status] += 1
+        self._by_call[f"{seen.method} {seen.path}"] += 1
+
+    def record_events(self, events: Iterable[Event], now_us: int) -> None:
+        """Listens to the simulation: remembers every order that was accepted."""
+        for event in events:
+            if isinstance(event, OrderEvent) and event.kind is OrderEventKind.ACCEPTED:
+                order = event.order
+                self._accepted[order.account.name] += 1
+                self._orders[order.account.name].append(
+                    {
+                        "time": now_us // 1000,
+                        "account": order.account.name,
+                        "order_id": str(order.id),
+                        "client_id": order.request.client_id,
+                        "symbol": order.market.symbol,
+                        "side": order.side.value,
+                    }
+                )
+
+    def totals(self) -> dict[str, Any]:
+        return {
+            "requests": sum(self._by_status.values()),
+            "by_status": {str(status): count for status, count in sorted(self._by_status.items())},
+            "by_call": dict(sorted(self._by_call.items())),
+            "orders_accepted": dict(sorted(self._accepted.items())),
+        }
+
+    def requests(self, *, account: str | None, since_ms: int) -> list[dict[str, Any]]:
+        return [
+            seen.as_json()
+            for seen in self._requests
+            if seen.time_us >= since_ms * 1000 and (account is None or seen.account == account)
+        ]
+
+    def orders(self, *, account: str | None, since_ms: int) -> dict[str, Any]:
+        """Accepted orders by account, oldest first, with the count of all there ever were."""
+        names = [name for name in self._accepted if account is None or account == name]
+        return {
+            name: {
+                "accepted": self._accepted[name],
+                "orders": [order for order in self._orders[name] if order["time"] >= since_ms],
+            }
+            for name in sorted(names)
+        }

@@ -1,0 +1,138 @@
+"""The price process and the house: makers that quote around a wandering fair price, and a small taker.
+
+Pure and seeded: `advance` runs every tick that is due, at the tick's own time, so that what happens depends on the seed
+and the times alone. Prices are counted in ticks and quantities in steps, as integers: no float enters the book.
+"""
+
+from decimal import Decimal
+from random import Random
+
+from sandbox.matching import Engine, Market, Order, OrderRequest, OrderType, Refusal, Side, TimeInForce
+
+HOUSE_CASH = Decimal(10) ** 12
+LEVELS = 12
+# After a stall (a suspended laptop, a debugger) the missed ticks are skipped rather than run in a burst.
+MAX_CATCH_UP_TICKS = 50
+
+
+class Quoter:
+    """One market's fair price and the quotes around it."""
+
+    def __init__(self, engine: Engine, market: Market, random: Random) -> None:
+        self._engine = engine
+        self._market = market
+        self._random = random
+        self._start = self._fair = int(market.start_price / market.tick)
+        self._spread = max(1, self._fair // 10_000)  # about one basis point to each side
+        self._maker = engine.open_account(f"house-maker-{market.symbol}", self._cash(), watched=False)
+        self._taker = engine.open_account(f"house-taker-{market.symbol}", self._cash(), watched=False)
+        self._quotes: dict[tuple[Side, int], Order] = {}
+        # A typical order is worth some 500 of the quote asset; a level in the book is a few of these.
+        self._lot = max(1, int(Decimal(500) / market.start_price / market.step))
+
+    def tick(self, now_us: int) -> None:
+        """Move the fair price, quote around it, and sometimes trade."""
+        self._wander()
+        self._engine.set_mark(self._market.symbol, self._fair * self._market.tick)
+        self._quote(now_us)
+        if self._random.randrange(4) == 0:
+            self._take(now_us)
+
+    def _cash(self) -> dict[str, Decimal]:
+        return {self._market.base: HOUSE_CASH, self._market.quote: HOUSE_CASH}
+
+    def _wander(self) -> None:
+        pull = (self._start - self._fair) // 200  # a leash: a long run must not wander off to zero
+        self._fair = max(
+            LEVELS * self._spread * 2, self._fair + self._random.randint(-self._spread, self._spread) + pull
+        )
+
+    def _quote(self, now_us: int) -> None:
+        wanted: dict[tuple[Side, int], None] = {}
+        for level in range(LEVELS):
+            # Steps widen with the distance: quotes crowd near the touch.
+            distance = self._spread * (1 + level + level * level // 8)
+            wanted[Side.BUY, self._fair - distance] = None
+            wanted[Side.SELL, self._fair + distance] = None
+        for key, order in list(self._quotes.items()):
+            if not order.is_open or key not in wanted:
+                del self._quotes[key]
+                if order.is_open:
+                    self._engine.cancel(order, now_us)
+        for key in wanted:
+            if key not in self._quotes:
+                self._place(key, now_us)
+
+    def _place(self, key: tuple[Side, int], now_us: int) -> None:
+        side, price = key
+        request = OrderRequest(
+            symbol=self._market.symbol,
+            side=side,
+            type=OrderType.LIMIT,
+            quantity=self._size(1, 40),
+            price=price * self._market.tick,
+        )
+        try:
+            order = self._engine.place(self._maker, request, now_us)
+        except Refusal:  # out of a price band after a user moved the last price far: quote again next tick
+            return
+        if order.is_open:
+            self._quotes[key] = order
+
+    def _take(self, now_us: int) -> None:
+        side = self._random.choice((Side.BUY, Side.SELL))
+        request = OrderRequest(
+            symbol=self._market.symbol,
+            side=side,
+            type=OrderType.MARKET,
+            quantity=self._size(1, 4),
+            time_in_force=TimeInForce.IOC,
+        )
+        try:
+            self._engine.place(self._taker, request, now_us)
+        except Refusal:  # nothing in the way of funds can stop the house; an emptied book can
+            return
+
+    def _size(self, low: int, high: int) -> Decimal:
+        steps = self._lot * self._random.randint(low, high) // 2 + 1
+        return max(self._market.min_quantity, steps * self._market.step)
+
+
+class House:
+    """All quoters, ticked together every `tick_us` from `start_us` on."""
+
+    def __init__(self, engine: Engine, *, seed: int, tick_us: int, start_us: int) -> None:
+        markets = list(engine.markets.values())
+        self._quoters = [Quoter(engine, market, Random(f"{seed}/{market.symbol}")) for market in markets]
+        self._tick_us = tick_us
+        self._next_us = start_us
+
+    def advance(self, now_us: int) -> bool:
+        """Run every tick due by `now_us`; True if there was one."""
+        if self._next_us > now_us:
+            return False
+        overdue = (now_us - self._next_us) // self._tick_us
+        if overdue > MAX_CATCH_UP_TICKS:
+            self._next_us += (overdue - MAX_CATCH_UP_TICKS) * self._tick_us
+        while self._next_us <= now_us:
+            for quoter in self._quoters:
+                quoter.tick(self._next_us)
+            self._next_us += self._tick_us
+        return True
+
+
+def lay_static_book(engine: Engine, *, seed: int, levels: int, now_us: int) -> None:
+    """Put `levels` orders on each side of every market once, around its start price, and leave them there."""
+    for market in engine.markets.values():
+        random = Random(f"{seed}/static/{market.symbol}")
+        house = engine.open_account(
+            f"house-static-{market.symbol}", {market.base: HOUSE_CASH, market.quote: HOUSE_CASH}, watched=False
+        )
+        lot = max(1, int(Decimal(500) / market.start_price / market.step))
+        gap = max(1, int(market.start_price / market.tick) // 10_000)
+        for level in range(1, levels + 1):
+            for side in (Side.BUY, Side.SELL):
+                offset = level * gap * market.tick
+                price = market.start_price - offset if side is Side.BUY else market.start_price + offset
+                quantity = max(market.min_quantity, lot * random.randint(1, 20) * market.step)
+                engine.place(house, OrderRequest(market.symbol, side, OrderType.LIMIT, quantity, price), now_us)

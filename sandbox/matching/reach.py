@@ -1,0 +1,99 @@
+"""What an order could trade with, asked of the book as it is: sides, crossing, bounds, sizes. Changes nothing."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from sandbox.matching.book import Book, BookSide, Level
+from sandbox.matching.order import Order, SelfTrade
+
+ZERO = Decimal(0)
+
+
+def opposite(order: Order, book: Book) -> BookSide:
+    """The side an order trades with."""
+    return book.asks if order.is_buy else book.bids
+
+
+def side_of(order: Order, book: Book) -> BookSide:
+    """The side an order rests on."""
+    return book.bids if order.is_buy else book.asks
+
+
+def crosses(order: Order, price: Decimal, bound: Decimal | None) -> bool:
+    """Whether an order may trade at a price; no bound allows any."""
+    if bound is None:
+        return True
+    return price <= bound if order.is_buy else price >= bound
+
+
+def worst_price(order: Order, book: Book) -> Decimal | None:
+    """The worst price the order may trade at: its limit, or for a market order the market's impact bound."""
+    if order.price is not None:
+        return order.price
+    impact, best = order.market.impact, opposite(order, book).best()
+    if impact is None or best is None:
+        return None
+    return best.price * (impact.high if order.is_buy else impact.low)
+
+
+def wanted_at(order: Order, price: Decimal) -> Decimal:
+    """How much base the order would still trade at this price, on the step grid."""
+    if order.quantity is not None:
+        return order.remaining
+    left = (order.request.quote_quantity or ZERO) - order.executed_quote
+    wanted = left / price
+    if order.request.reduce_only:
+        wanted = min(wanted, reducible(order))
+    return wanted - wanted % order.market.step
+
+
+def reducible(order: Order) -> Decimal:
+    """How much of the opposite position there is to reduce."""
+    position = order.account.positions.get(order.market.symbol)
+    if position is None or (position.quantity > 0) == order.is_buy:
+        return ZERO
+    return abs(position.quantity)
+
+
+def _reachable(order: Order, book: Book, bound: Decimal | None) -> Iterable[Level]:
+    for level in opposite(order, book).best_first():
+        if not crosses(order, level.price, bound):
+            return
+        yield level
+
+
+def market_cost(order: Order, book: Book, bound: Decimal | None) -> Decimal:
+    """What a spot market order takes from the account: quote for a buy, base for a sell."""
+    if not order.is_buy and order.quantity is not None:
+        return order.quantity
+    if order.is_buy and order.request.quote_quantity is not None:
+        return order.request.quote_quantity
+    base_left, quote_left = order.quantity, order.request.quote_quantity
+    base = quote = ZERO
+    for level in _reachable(order, book, bound):
+        quantity = level.quantity
+        if base_left is not None:
+            quantity = min(quantity, base_left - base)
+        elif quote_left is not None:
+            quantity = min(quantity, (quote_left - quote) / level.price)
+        if not quantity:
+            break
+        base += quantity
+        quote += quantity * level.price
+    return quote if order.is_buy else base
+
+
+def can_fill(order: Order, book: Book, bound: Decimal | None) -> bool:
+    """Whether a fill-or-kill order would fill completely, its own orders not counted."""
+    base, quote_left = order.remaining, order.request.quote_quantity or ZERO
+    for level in _reachable(order, book, bound):
+        for maker in level.orders.values():
+            if maker.account is order.account:
+                if order.request.self_trade is SelfTrade.REJECT_MAKER:
+                    continue
+                return False
+            base -= maker.remaining
+            quote_left -= maker.remaining * level.price
+            if (base if order.quantity is not None else quote_left) <= 0:
+                return True
+    return False

@@ -1,0 +1,120 @@
+"""Runs a simulated venue: in this event loop for tests, or as a process of its own."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from sandbox.asgi import Application, ExposedTransport
+from sandbox.clock import Clock, SteadyClock
+from sandbox.config import SandboxConfig
+from sandbox.world import World
+
+# How often the house acts and periodic streams are looked at, whatever the market makers' own tick.
+HEARTBEAT_S = 0.05
+SHUTDOWN_GRACE_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where a running venue is, and its inside for tests that want to look."""
+
+    url: str
+    ws_url: str
+    port: int
+    world: World
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server that leaves the process's signals alone and says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@contextlib.asynccontextmanager
+async def running(config: SandboxConfig, *, clock: Clock | None = None) -> AsyncIterator[Urls]:
+    """Serve one simulated venue for the length of the block.
+
+    Raises `OSError` if the port is taken. Open sockets are closed with 1012 at the end.
+    """
+    world = World(config, clock or SteadyClock(config.clock_skew_ms))
+    listener = _listener(config.host, config.port)
+    port = int(listener.getsockname()[1])
+    server = _Server(_uvicorn_config(world, config))
+    # Not a task group: what fails inside the caller's block must reach the caller as it is, not in an exception group.
+    with listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        beating = asyncio.create_task(_beat(world, server))
+        coming_up = asyncio.create_task(server.up.wait())
+        try:
+            await asyncio.wait([coming_up, serving], return_when=asyncio.FIRST_COMPLETED)
+            yield Urls(f"http://{config.host}:{port}", f"ws://{config.host}:{port}", port, world)
+        finally:
+            world.hub.close_all(1012)
+            server.should_exit = True
+            beating.cancel()
+            coming_up.cancel()
+            await asyncio.wait([serving, beating, coming_up])
+        _raise_failure(serving, beating)
+
+
+async def _beat(world: World, server: uvicorn.Server) -> None:
+    """Let time pass in the world. A world that cannot go on does not go on answering either."""
+    try:
+        while True:
+            world.advance()
+            await asyncio.sleep(HEARTBEAT_S)
+    finally:
+        server.should_exit = True
+
+
+def _raise_failure(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            raise failure
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _uvicorn_config(world: World, config: SandboxConfig) -> uvicorn.Config:
+    app: Any = Application(world)
+    return uvicorn.Config(
+        app,
+        http=ExposedTransport,
+        ws="websockets-sansio",
+        ws_ping_interval=config.ping_interval_s,
+        ws_ping_timeout=config.ping_timeout_s,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        backlog=2048,
+    )

@@ -1,0 +1,99 @@
+"""Who listens to what: WebSocket connections with bounded outgoing queues, and topics. No wire format in here."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+# A reader this far behind is cut off: no venue keeps unlimited frames for one client.
+MAX_PENDING = 20_000
+
+Topic = tuple[str | None, str]  # (account or None for public, stream name)
+
+
+class Connection:
+    """One client's socket. `send` never waits; the writer loop empties the queue."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.topics: set[Topic] = set()
+        self.close_code: int | None = None
+        self._pending: deque[str] = deque()
+        self._ready = asyncio.Event()
+
+    def send(self, text: str) -> None:
+        if self.close_code is not None:
+            return
+        if len(self._pending) >= MAX_PENDING:
+            self.close(1008)
+            return
+        self._pending.append(text)
+        self._ready.set()
+
+    def close(self, code: int) -> None:
+        """Close after what is already queued."""
+        if self.close_code is None:
+            self.close_code = code
+            self._ready.set()
+
+    async def next_frame(self) -> str | None:
+        """The next text to send, or None once the connection is to be closed."""
+        while not self._pending:
+            if self.close_code is not None:
+                return None
+            self._ready.clear()
+            await self._ready.wait()
+        return self._pending.popleft()
+
+
+class Hub:
+    """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[Topic, dict[Connection, None]] = {}
+        self.connections: dict[Connection, None] = {}
+
+    def join(self, connection: Connection) -> None:
+        self.connections[connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+        for topic in list(connection.topics):
+            self.unsubscribe(connection, topic)
+
+    def subscribe(self, connection: Connection, topic: Topic) -> bool:
+        """True if this is new for the connection."""
+        if topic in connection.topics:
+            return False
+        connection.topics.add(topic)
+        self._listeners.setdefault(topic, {})[connection] = None
+        return True
+
+    def unsubscribe(self, connection: Connection, topic: Topic) -> None:
+        connection.topics.discard(topic)
+        listeners = self._listeners.get(topic, {})
+        listeners.pop(connection, None)
+        if not listeners:
+            self._listeners.pop(topic, None)
+
+    def has(self, topic: Topic) -> bool:
+        return topic in self._listeners
+
+    def publish(self, topic: Topic, text: str) -> None:
+        for connection in self._listeners.get(topic, ()):
+            connection.send(text)
+
+    def topics(self) -> Iterable[Topic]:
+        return list(self._listeners)
+
+    def close_all(self, code: int) -> None:
+        for connection in self.connections:
+            connection.close(code)
+
+    def report(self) -> list[dict[str, object]]:
+        """Open subscriptions with how many connections hold each."""
+        return [
+            {"account": account, "stream": stream, "connections": len(listeners)}
+            for (account, stream), listeners in sorted(
+                self._listeners.items(), key=lambda item: (item[0][0] or "", item[0][1])
+            )
+        ]
