@@ -3,6 +3,6 @@
 from gateway.limiter.limiter import Limiter
 from gateway.limiter.rules import RuleStatus
 from gateway.limiter.settings import LimiterSettings
-from gateway.limiter.throttle import Throttle
+from gateway.limiter.throttle import ON_SPENT, Throttle
 
-__all__ = ["Limiter", "LimiterSettings", "RuleStatus", "Throttle"]
+__all__ = ["ON_SPENT", "Limiter", "LimiterSettings", "RuleStatus", "Throttle"]

@@ -1,11 +1,18 @@
 """The budget as one caller sees it; what `adapters.contract.Throttle` asks of us. Who goes when, `Limiter` decides."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import TracebackType
 
 from adapters.contract import Call
 from gateway.limiter.grant import Grant
 from gateway.limiter.rules import RuleStatus
+
+ON_SPENT: ContextVar[Callable[[RuleStatus], None] | None] = ContextVar("crossgate_on_spent", default=None)
+"""Told, with every grant, the rule of which least is left: how an answer learns what its request spent from.
+
+A context variable, because a request may spend in a task that others wait for too.
+"""
 
 
 class Throttle:
@@ -13,8 +20,6 @@ class Throttle:
 
     def __init__(self, acquire: Callable[[Call], Awaitable[Grant]]):
         self._acquire = acquire
-        self.tightest: RuleStatus | None = None
-        """Of the last grant, the rule of which least was left: for the headers of an answer."""
 
     def grant(self, call: Call) -> "GrantBlock":
         """Wait for leave to make `call`. Entering the block raises as `Limiter.acquire` does."""
@@ -23,7 +28,8 @@ class Throttle:
     async def acquire(self, call: Call) -> Grant:
         """Wait for leave; whoever calls this must `leave` the grant. `grant` does."""
         grant = await self._acquire(call)
-        self.tightest = grant.tightest
+        if grant.tightest is not None and (on_spent := ON_SPENT.get()) is not None:
+            on_spent(grant.tightest)
         return grant
 
 
