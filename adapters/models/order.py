@@ -56,7 +56,7 @@ class OrderRequest:
     """An order as the venue's adapter gets it: already checked against the market's grid and the capabilities.
 
     Exactly one of `quantity` (base units) and `quote_quantity` is set. `venue_client_id` must be one the venue
-    accepts: it comes from the adapter's own `client_id_from`.
+    accepts: it comes from the adapter's own `Trading.client_id`.
     """
 
     market: Market

@@ -1,0 +1,86 @@
+"""Backpack Exchange: builds the venue from its parts. Facts and quirks are in the README beside this file."""
+
+from collections.abc import Mapping
+
+from adapters.backpack.account import BackpackAccountData
+from adapters.backpack.limits import limits_with
+from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
+from adapters.backpack.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
+from adapters.backpack.rest import Rest
+from adapters.backpack.signing import CREDENTIAL_FIELDS, Key
+from adapters.backpack.stream import BackpackAccountStreams, BackpackStreams
+from adapters.backpack.trading import BackpackTrading
+from adapters.contract import (
+    BookSource,
+    Capabilities,
+    Channel,
+    Clock,
+    Deduplication,
+    Endpoints,
+    OrderLookup,
+    Transport,
+    Venue,
+    VenueAccount,
+    VenueSettings,
+)
+from adapters.models import AccountName
+
+PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://ws.backpack.exchange")
+
+CAPABILITIES = Capabilities(
+    channels=frozenset(Channel),
+    order_types=frozenset(ORDER_TYPES),
+    times_in_force=frozenset(TIMES_IN_FORCE),
+    self_trade_prevention=frozenset(SELF_TRADE_PREVENTION),
+    market_by_quote_quantity=True,
+    reduce_only=True,
+    cancel_by_client_id=True,
+    deduplication=Deduplication.NONE,
+    order_lookup=OrderLookup.RESTING,
+    order_expiry_window_max_ms=60_000,
+    book_source=BookSource.REST,
+    book_depth_max=BOOK_DEPTHS[-1],
+    trades_max=TRADES_MAX,
+)
+
+
+def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> Venue:
+    """Build the venue; fulfils `contract.VenueFactory`."""
+    endpoints = settings.endpoints or PRODUCTION
+    for name, url, schemes in (
+        ("rest_url", endpoints.rest_url, ("http://", "https://")),
+        ("ws_url", endpoints.ws_url, ("ws://", "wss://")),
+    ):
+        if not url.startswith(schemes):
+            raise ValueError(f"endpoints.{name}: needs one of {' '.join(schemes)}")
+
+    def rest(transport: Transport, key: Key | None) -> Rest:
+        return Rest(
+            settings.name,
+            endpoints.rest_url,
+            transport=transport,
+            clock=clock,
+            read_timeout_s=settings.read_timeout_s,
+            order_timeout_s=settings.order_timeout_s,
+            key=key,
+        )
+
+    def open_account(name: AccountName, credentials: Mapping[str, str], transport: Transport) -> VenueAccount:
+        key = Key(credentials)
+        signed = rest(transport, key)
+        return VenueAccount(
+            name=name,
+            trading=BackpackTrading(signed),
+            data=BackpackAccountData(signed),
+            streams=BackpackAccountStreams(settings.name, name, key, endpoints.ws_url, clock),
+        )
+
+    return Venue(
+        name=settings.name,
+        capabilities=CAPABILITIES,
+        limits=limits_with(settings.limits),
+        credential_fields=CREDENTIAL_FIELDS,
+        market_data=BackpackMarketData(rest(transport, None)),
+        streams=BackpackStreams(settings.name, endpoints.ws_url, clock),
+        open_account=open_account,
+    )

@@ -1,0 +1,1 @@
+"""What several venues' adapters share: HTTP, waiting, breaking circuits, clocks. It knows no venue by name."""
