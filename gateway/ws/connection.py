@@ -1,0 +1,160 @@
+"""One client's connection: one task reads its frames, one writes what its mailbox holds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gateway.errors import Code, Refusal
+from gateway.fanout import metrics as fanout_metrics
+from gateway.fanout.hub import Hub
+from gateway.fanout.mailbox import Mailbox
+from gateway.ws import metrics
+from gateway.ws.frames import FRAME_MAX_BYTES, CloseCode
+from gateway.ws.session import Authenticate, Intent, Join, Leave, Reply, Session
+from gateway.ws.settings import SocketSettings
+
+log = structlog.get_logger()
+
+Verify = Callable[[str], Awaitable[object]]
+"""Checks a token; raises `Refusal` for one that opens nothing."""
+
+_TAKE_BYTES = 64 * 1024
+_CLOSE_TIMEOUT_S = 1.0
+
+
+class _Closed(Exception):
+    """We end the connection."""
+
+    def __init__(self, code: CloseCode, reason: str):
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Gone(Exception):
+    """The client ended the connection, or lost it."""
+
+
+class Connection:
+    """From accepted to closed."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        session: Session,
+        hub: Hub,
+        *,
+        verify: Verify | None,
+        draining: asyncio.Event,
+        settings: SocketSettings,
+    ):
+        self._websocket = websocket
+        self._session = session
+        self._hub = hub
+        self._verify = verify
+        self._draining = draining
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._mailbox = Mailbox(settings.mailbox_bytes, self._wake.set)
+
+    async def run(self) -> None:
+        """Serve until either side is done."""
+        closed: _Closed | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write())
+                tasks.create_task(self._leave_when_draining())
+                await self._read()
+        except* _Closed as group:
+            closed = _first(group)
+        except* (_Gone, WebSocketDisconnect):
+            pass
+        finally:
+            self._hub.close(self._mailbox)
+            self._count_drops()
+            metrics.subscriptions.dec(len(self._session.topics))
+        if closed is not None:
+            await self._close(closed)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.idle_s):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                raise _Closed(CloseCode.IDLE, "no frame for too long; send a ping") from None
+            if message["type"] == "websocket.disconnect":
+                raise _Gone
+            text = message.get("text")
+            size = len(message.get("bytes") or b"") if text is None else len(text.encode())
+            if size > FRAME_MAX_BYTES:
+                raise _Closed(CloseCode.FRAME_TOO_LARGE, f"a frame holds at most {FRAME_MAX_BYTES} bytes")
+            before = len(self._session.topics)
+            intents = self._session.received_binary() if text is None else self._session.received(text)
+            metrics.subscriptions.inc(len(self._session.topics) - before)
+            for intent in intents:
+                await self._carry_out(intent)
+
+    async def _carry_out(self, intent: Intent) -> None:
+        match intent:
+            case Reply(body=body):
+                self._mailbox.reply(body)
+            case Join(topic=topic, since=since):
+                self._hub.subscribe(topic, self._mailbox, since)
+            case Leave(topic=topic):
+                self._hub.unsubscribe(topic, self._mailbox)
+            case Authenticate():
+                self._mailbox.reply((await self._authenticate(intent)).body)
+
+    async def _authenticate(self, intent: Authenticate) -> Reply:
+        if self._verify is None:
+            return self._session.refused(Refusal(Code.NOT_SUPPORTED, "this gateway takes no tokens here"), intent.id)
+        try:
+            await self._verify(intent.token)
+        except Refusal as refusal:
+            return self._session.refused(refusal, intent.id)
+        return self._session.authenticated(intent.id)
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        stalled_s = self._settings.stalled_s
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while bodies := self._mailbox.take(_TAKE_BYTES):
+                try:
+                    async with asyncio.timeout(stalled_s) as deadline:
+                        for body in bodies:
+                            await self._websocket.send_text(body.decode())
+                            deadline.reschedule(loop.time() + stalled_s)  # slow is allowed, standing still is not
+                except TimeoutError:
+                    raise _Closed(CloseCode.SLOW, "the client does not read") from None
+                metrics.sent.inc(len(bodies))
+            self._count_drops()
+            if self._mailbox.overflowed:
+                raise _Closed(CloseCode.SLOW, "the client does not read its replies")
+
+    def _count_drops(self) -> None:
+        for channel, count in self._mailbox.dropped.items():
+            fanout_metrics.dropped.labels(channel).inc(count)
+        self._mailbox.dropped.clear()
+
+    async def _leave_when_draining(self) -> None:
+        await self._draining.wait()
+        raise _Closed(CloseCode.RESTARTING, "this replica is restarting; connect again")
+
+    async def _close(self, closed: _Closed) -> None:
+        metrics.closed.labels(int(closed.code)).inc()
+        log.info("ws_closed", code=int(closed.code), reason=closed.reason)
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._websocket.close(closed.code, closed.reason)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            pass  # it is gone, or does not even read this; the server drops the socket when we return
+
+
+def _first(group: BaseExceptionGroup[_Closed]) -> _Closed:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

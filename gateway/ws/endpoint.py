@@ -1,0 +1,60 @@
+"""`/v1/ws`: every client connection of this replica."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+from starlette.websockets import WebSocket
+
+from adapters.contract import Venue
+from adapters.models import VenueName
+from gateway.fanout.hub import Hub
+from gateway.feeds.owner import FindMarket
+from gateway.ws import metrics
+from gateway.ws.connection import Connection, Verify
+from gateway.ws.session import Session
+from gateway.ws.settings import SocketSettings
+
+
+class Sockets:
+    """The WebSocket side of one replica; `serve` is the route's endpoint."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        venues: Mapping[VenueName, Venue],
+        find_market: FindMarket,
+        *,
+        verify: Verify | None = None,
+        settings: SocketSettings | None = None,
+        new_request_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ):
+        self._hub = hub
+        self._venues = venues
+        self._find_market = find_market
+        self._verify = verify
+        self._settings = settings or SocketSettings()
+        self._new_request_id = new_request_id
+        self._time_ms = time_ms
+        self._draining = asyncio.Event()
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Talk to one client until either side is done."""
+        await websocket.accept()
+        session = Session(self._venues, self._find_market, new_request_id=self._new_request_id, time_ms=self._time_ms)
+        connection = Connection(
+            websocket,
+            session,
+            self._hub,
+            verify=self._verify,
+            draining=self._draining,
+            settings=self._settings,
+        )
+        with metrics.clients.track_inprogress():
+            await connection.run()
+
+    def drain(self) -> None:
+        """Send every client to another replica, and those that still come as well."""
+        self._draining.set()
