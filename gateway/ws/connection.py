@@ -17,8 +17,8 @@ from gateway.ws.settings import SocketSettings
 
 log = structlog.get_logger()
 
-Verify = Callable[[str], Awaitable[object]]
-"""Checks a token; raises `Refusal` for one that opens nothing."""
+Verify = Callable[[str, WebSocket], Awaitable[object]]
+"""Checks a token that came over a socket; raises `Refusal` for one that opens nothing there."""
 
 _TAKE_BYTES = 64 * 1024
 _CLOSE_TIMEOUT_S = 1.0
@@ -112,7 +112,7 @@ class Connection:
         if self._verify is None:
             return self._session.refused(Refusal(Code.NOT_SUPPORTED, "this gateway takes no tokens here"), intent.id)
         try:
-            await self._verify(intent.token)
+            await self._verify(intent.token, self._websocket)
         except Refusal as refusal:
             return self._session.refused(refusal, intent.id)
         return self._session.authenticated(intent.id)

@@ -27,6 +27,7 @@ class Sockets:
         find_market: FindMarket,
         *,
         verify: Verify | None = None,
+        needs_token: bool = False,
         settings: SocketSettings | None = None,
         new_request_id: Callable[[], str] = lambda: secrets.token_hex(8),
         time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -35,6 +36,7 @@ class Sockets:
         self._venues = venues
         self._find_market = find_market
         self._verify = verify
+        self._needs_token = needs_token
         self._settings = settings or SocketSettings()
         self._new_request_id = new_request_id
         self._time_ms = time_ms
@@ -43,7 +45,13 @@ class Sockets:
     async def serve(self, websocket: WebSocket) -> None:
         """Talk to one client until either side is done."""
         await websocket.accept()
-        session = Session(self._venues, self._find_market, new_request_id=self._new_request_id, time_ms=self._time_ms)
+        session = Session(
+            self._venues,
+            self._find_market,
+            new_request_id=self._new_request_id,
+            time_ms=self._time_ms,
+            needs_token=self._needs_token,
+        )
         connection = Connection(
             websocket,
             session,

@@ -63,7 +63,10 @@ class Session:
         *,
         new_request_id: Callable[[], str],
         time_ms: Callable[[], int],
+        needs_token: bool = False,
     ):
+        """`needs_token`: not even public channels are for everybody."""
+        self._needs_token = needs_token
         self.topics: set[Topic] = set()
         self._venues = venues
         self._find_market = find_market
@@ -94,6 +97,8 @@ class Session:
         return [self.refused(Refusal(Code.INVALID_REQUEST, "frames are text, not binary"), None)]
 
     def authenticated(self, frame_id: Id) -> Reply:
+        """The token was good."""
+        self._needs_token = False
         return self._reply("authenticated", frame_id)
 
     def refused(self, refusal: Refusal, frame_id: Id) -> Reply:
@@ -102,6 +107,8 @@ class Session:
         return self._reply("error", frame_id, error=error_object(refusal, self._new_request_id()))
 
     def _subscribe(self, frame: Subscribe) -> list[Intent]:
+        if self._needs_token:
+            raise Refusal(Code.AUTHENTICATION_FAILED, 'send {"op": "auth", "token": …} first')
         topic = self._topic(frame)
         if frame.mode != "full" or frame.interval_ms is not None:
             raise _not_supported("mode", frame.mode, ["full"])

@@ -10,10 +10,10 @@ from adapters.contract import Channel
 from adapters.models import StreamEvent
 from gateway.fanout.envelope import Frame
 from gateway.feeds.book_feed import FIRST_AUDIT_US, FOLLOWS_WITHIN_US, BookFeed
-from gateway.feeds.shapes import plain
 from gateway.feeds.ticker_feed import SILENCE_US, TickerFeed
 from gateway.feeds.trades_feed import TradesFeed
 from gateway.feeds.writer import REPEAT_AFTER_FRAMES, Writer
+from gateway.numbers import plain
 from tests.gateway.feeds.fleet import BOOK, TICKER, TRADES
 from tests.gateway.feeds.scripted import ScriptedVenue, delta, levels, market, snapshot, ticker, trade
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client import REGISTRY
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -86,7 +87,7 @@ async def test_errors_leave_the_connection_open(serve: Serve) -> None:
 
 
 async def test_a_token_is_verified_by_whoever_knows_how(serve: Serve) -> None:
-    async def verify(token: str) -> None:
+    async def verify(token: str, _socket: WebSocket) -> None:
         if token != "good":
             raise Refusal(Code.AUTHENTICATION_FAILED, "the token is not valid")
 

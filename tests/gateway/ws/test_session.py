@@ -14,10 +14,14 @@ from tests.gateway.feeds.fleet import BOOK, TICKER
 from tests.gateway.feeds.scripted import VENUE, ScriptedVenue, market
 
 
-def session() -> Session:
+def session(*, needs_token: bool = False) -> Session:
     script = ScriptedVenue()
     return Session(
-        {VENUE: script.venue()}, script.find_market, new_request_id=lambda: "req_1", time_ms=lambda: 1_700_000_000_000
+        {VENUE: script.venue()},
+        script.find_market,
+        new_request_id=lambda: "req_1",
+        time_ms=lambda: 1_700_000_000_000,
+        needs_token=needs_token,
     )
 
 
@@ -178,3 +182,11 @@ def test_subscriptions_are_bounded() -> None:
     assert error(subscribe(client, symbol="ONE-MORE"))["details"] == {"limit": SUBSCRIPTIONS_MAX}
     assert len(subscribe(client, symbol="M0-USDC")) == 2, "again is not one more"
     assert {topic.channel for topic in client.topics} == {Channel.ORDERBOOK}
+
+
+def test_where_nothing_is_public_a_token_comes_before_any_subscription() -> None:
+    client = session(needs_token=True)
+    book = {"op": "subscribe", "channel": "orderbook", "venue": VENUE, "symbol": market().symbol}
+    assert error(send(client, **book))["code"] == "AUTHENTICATION_FAILED"
+    client.authenticated(None)
+    assert replies(send(client, **book))[0]["type"] == "subscribed"
