@@ -1,0 +1,7 @@
+"""Who is calling, and what they may do: clients and their secrets, tokens, grants."""
+
+from gateway.auth.budget import ClientBudget
+from gateway.auth.grants import Client, Clients, admitted
+from gateway.auth.tokens import TokenRefused, Tokens
+
+__all__ = ["Client", "ClientBudget", "Clients", "TokenRefused", "Tokens", "admitted"]

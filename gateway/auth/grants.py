@@ -1,0 +1,97 @@
+"""Clients: one bot each, with its scopes and the accounts it was granted."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from adapters.models import AccountName
+from gateway.addresses import AllowList
+from gateway.errors import Code, Refusal
+from gateway.settings import AccountAccess, ClientConfig, ProfileConfig, Scope, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What one client may do. `version` changes with anything of it, so that older tokens end with the change."""
+
+    name: str
+    desk: str | None
+    scopes: frozenset[Scope]
+    accounts: Mapping[AccountName, AccountAccess]
+    ip_allow: AllowList
+    max_wait_s: float | None
+    version: str
+    key_sha256: tuple[str, ...]
+
+    def may(self, scope: Scope) -> bool:
+        """Whether it has the scope; to trade includes to cancel."""
+        return scope in self.scopes or (scope is Scope.CANCEL and Scope.TRADE in self.scopes)
+
+    def sees(self, account: AccountName, owner: str) -> bool:
+        """Whether it may see what `owner` did on `account`."""
+        access = self.accounts.get(account)
+        return access is AccountAccess.ACCOUNT or (access is AccountAccess.OWN and owner == self.name)
+
+
+def admitted(client: Client, scope: Scope, address: str) -> Client:
+    """The client, if it has the scope and calls from where it may. Raises `Refusal`."""
+    if client.ip_allow and address not in client.ip_allow:
+        raise Refusal(Code.IP_NOT_ALLOWED, f"client {client.name} may not call from {address}")
+    if not client.may(scope):
+        raise Refusal(Code.PERMISSION_DENIED, f"client {client.name} lacks the scope {scope.value!r}")
+    return client
+
+
+class Clients:
+    """All configured clients, by name."""
+
+    def __init__(self, settings: Settings):
+        self._by_name: Mapping[str, Client] = {}
+        self.take_up(settings)
+
+    def take_up(self, settings: Settings) -> None:
+        """Replace all clients; tokens of those whose grants changed end with this."""
+        self._by_name = {
+            name: _client(name, config, settings.profiles.get(config.profile or ""))
+            for name, config in settings.clients.items()
+        }
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._by_name.values())
+
+    def get(self, name: str) -> Client | None:
+        return self._by_name.get(name)
+
+    def with_secret(self, name: str, secret: str) -> Client | None:
+        """The client of this name, if the secret is one of its own.
+
+        An unknown name costs the same comparison. A plain SHA-256 suffices: secrets are 256 random bits, which no
+        dictionary holds.
+        """
+        client = self._by_name.get(name)
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        known = client.key_sha256 if client else ("0" * 64,)
+        matches = [hmac.compare_digest(digest, one) for one in known]
+        return client if any(matches) else None
+
+
+def _client(name: str, config: ClientConfig, profile: ProfileConfig | None) -> Client:
+    profile = profile or ProfileConfig()
+    scopes = config.scopes if config.scopes is not None else profile.scopes
+    max_wait_ms = config.max_wait_ms if config.max_wait_ms is not None else profile.max_wait_ms
+    return Client(
+        name=name,
+        desk=config.desk,
+        scopes=scopes if scopes is not None else frozenset({Scope.READ}),
+        accounts={AccountName(account): access for account, access in config.accounts.items()},
+        ip_allow=AllowList(config.ip_allow),
+        max_wait_s=None if max_wait_ms is None else max_wait_ms / 1000,
+        version=_version(config, profile),
+        key_sha256=config.key_sha256,
+    )
+
+
+def _version(config: ClientConfig, profile: ProfileConfig) -> str:
+    facts = repr((config.model_dump(mode="json"), profile.model_dump(mode="json")))
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

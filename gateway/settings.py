@@ -1,0 +1,275 @@
+"""Every setting, its unit and its default; how the file is read is `config_file`'s.
+
+One YAML file; every value can be overridden by the environment (`CROSSGATE_SERVER__PORT=9000`). Secrets never stand in
+the file: it names the file or the variable that holds them.
+"""
+
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.addresses import parse_entry
+
+ENV_PREFIX = "CROSSGATE_"
+ENV_DELIMITER = "__"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""Names of accounts, clients, desks, venues: they appear in URLs, logs and keys."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _check_entry(entry: str) -> str:
+    parse_entry(entry)
+    return entry
+
+
+AddressEntries = tuple[Annotated[str, AfterValidator(_check_entry)], ...]
+
+
+class Scope(StrEnum):
+    READ = "read"
+    TRADE = "trade"
+    CANCEL = "cancel"
+
+
+class AccountAccess(StrEnum):
+    """How much of a granted account a client sees."""
+
+    OWN = "own"
+    """Its own orders."""
+    ACCOUNT = "account"
+    """All of them."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretSource(_Section):
+    """Where a secret is kept: a file, or a variable of the environment."""
+
+    file: Path | None = None
+    env: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.env is None):
+            raise ValueError("give exactly one of `file` and `env`")
+        return self
+
+    def read(self) -> SecretStr:
+        """The secret, without surrounding white space.
+
+        Raises `ValueError` saying where it was looked for.
+        """
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            where = f"the environment variable {self.env}"
+        else:
+            assert self.file is not None  # noqa: S101 - the validator above
+            where = f"the file {self.file}"
+            try:
+                value = self.file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"{where} cannot be read: {type(error).__name__}") from None
+        if not value.strip():
+            raise ValueError(f"{where} is empty or not set")
+        return SecretStr(value.strip())
+
+
+class ServerSettings(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9090
+    request_timeout_s: float = Field(default=10, gt=0, le=300)
+    """How long a request's headers and body may take to arrive."""
+    client_requests_per_s: int = Field(default=500, ge=1)
+    """Requests a client (or, without a token, an address) may make of one replica."""
+
+
+class RedisSettings(_Section):
+    url: SecretStr | None = None
+    """`redis://`, `rediss://` or `unix://`; it may hold a password, so it is treated as a secret."""
+    embedded: bool = False
+    """Start a private server of our own. Never for more than one replica: each would spend the whole limit."""
+    data_dir: Path | None = None
+    """Where an embedded server keeps its data; required for `serve`."""
+    timeout_s: float = Field(default=0.5, gt=0, le=30)
+
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        if self.embedded == (self.url is not None):
+            raise ValueError(
+                "say which Redis to use: set `url` (or the variable CROSSGATE_REDIS_URL), or `embedded: true` with a "
+                "`data_dir`; the gateway never starts one by itself"
+            )
+        return self
+
+
+class KeySettings(_Section):
+    tokens: tuple[SecretSource, ...] = Field(min_length=1)
+    """Seeds that sign our tokens: the first signs, all verify."""
+    ids: SecretSource
+    """Key that order ids and the venues' client ids derive from. It never changes."""
+
+
+class AuthSettings(_Section):
+    public: bool = True
+    """Market data needs no token."""
+    audience: str = "crossgate"
+    token_lifetime_s: int = Field(default=3600, ge=10, le=3600)
+    trusted_proxies: AddressEntries = ()
+    """Addresses whose X-Forwarded-For is believed."""
+
+
+class LimitOverride(_Section):
+    limit: int = Field(ge=1)
+    period_ms: int = Field(ge=10)
+
+
+class VenueConfig(_Section):
+    adapter: Name | None = None
+    """Which adapter speaks to it; by default the one of the same name."""
+    environment: Literal["production", "sandbox"] = "production"
+    rest_url: str | None = None
+    ws_url: str | None = None
+    read_timeout_s: float = Field(default=5, gt=0, le=60)
+    order_timeout_s: float = Field(default=1.5, gt=0, le=60)
+    limits: dict[str, LimitOverride] = {}
+
+    @model_validator(mode="after")
+    def _both_urls(self) -> Self:
+        if (self.rest_url is None) != (self.ws_url is None):
+            raise ValueError("`rest_url` and `ws_url` belong together: give both or none")
+        if self.environment == "sandbox" and self.rest_url is None:
+            raise ValueError("a sandbox venue needs `rest_url` and `ws_url`")
+        return self
+
+
+class AccountConfig(_Section):
+    venue: Name
+    credentials: dict[str, SecretSource] = {}
+
+
+class ProfileConfig(_Section):
+    scopes: frozenset[Scope] | None = None
+    max_wait_ms: Milliseconds | None = None
+
+
+class ClientConfig(_Section):
+    desk: Name | None = None
+    profile: Name | None = None
+    scopes: frozenset[Scope] | None = None
+    accounts: dict[Name, AccountAccess] = {}
+    key_sha256: tuple[Sha256, ...] = Field(min_length=1)
+    """SHA-256 of each secret that is good for this client; two while one replaces the other."""
+    ip_allow: AddressEntries = ()
+    max_wait_ms: Milliseconds | None = None
+
+
+class LimiterConfig(_Section):
+    max_wait_ms: Milliseconds = 5_000
+    hard_timeout_ms: int = Field(default=10_000, ge=100, le=120_000)
+    reserve_share: float = Field(default=0.05, ge=0, lt=1)
+    queue_max: int = Field(default=8_192, ge=1)
+    assume_unspent: bool = False
+    """Take an empty Redis at start to mean that nothing was spent. Only where the venue starts with us: a sandbox."""
+
+
+class OrderSettings(_Section):
+    window_ms: int = Field(default=2_000, ge=100, le=60_000)
+    """How long a venue may still accept an order after its send time."""
+    clock_error_ms: int = Field(default=1_000, ge=0, le=60_000)
+    history_lag_ms: int = Field(default=3_000, ge=0, le=600_000)
+    """How far a venue's histories may lag behind its engine."""
+    valid_for_ms: int = Field(default=10_000, ge=100, le=60_000)
+    """How long an order may wait to be sent, if its client does not say."""
+    claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)
+    """After how long without a word a replica is taken to have died over an order."""
+    client_order_id_required: bool = True
+
+
+class FeedConfig(_Section):
+    lease_ms: int = Field(default=2_000, ge=300, le=60_000)
+    """A venue's streams are taken over this long after their owner died."""
+    linger_ms: int = Field(default=5_000, ge=0, le=600_000)
+    """A topic is kept this long after its last reader left."""
+
+
+class LogSettings(_Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """The whole configuration; `config_file.load` reads it."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+    )
+
+    server: ServerSettings = ServerSettings()
+    redis: RedisSettings
+    keys: KeySettings
+    auth: AuthSettings = AuthSettings()
+    venues: dict[Name, VenueConfig] = Field(min_length=1)
+    accounts: dict[Name, AccountConfig] = {}
+    desks: frozenset[Name] = frozenset()
+    profiles: dict[Name, ProfileConfig] = {}
+    clients: dict[Name, ClientConfig] = {}
+    limiter: LimiterConfig = LimiterConfig()
+    orders: OrderSettings = OrderSettings()
+    feeds: FeedConfig = FeedConfig()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as keyword arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        problems = list(self._dangling())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _dangling(self) -> Iterator[str]:
+        for name, account in self.accounts.items():
+            if account.venue not in self.venues:
+                yield f"accounts.{name}.venue: there is no venue {account.venue!r}"
+        for name, client in self.clients.items():
+            if client.desk is not None and client.desk not in self.desks:
+                yield f"clients.{name}.desk: there is no desk {client.desk!r}"
+            if client.profile is not None and client.profile not in self.profiles:
+                yield f"clients.{name}.profile: there is no profile {client.profile!r}"
+            for account_name in client.accounts:
+                if account_name not in self.accounts:
+                    yield f"clients.{name}.accounts: there is no account {account_name!r}"
