@@ -1,0 +1,79 @@
+"""The accounts we hold credentials for, opened at their venues."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from adapters.contract import AccountData, CallKind, Trading, Venue, VenueAccount
+from adapters.models import AccountName
+from gateway.auth.grants import Client
+from gateway.errors import Code, Refusal
+from gateway.limiter import Limiter, Throttle
+
+EGRESS = "default"
+"""The one address this process's requests leave from, as the limiter names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account, with the budget its calls are made from."""
+
+    name: AccountName
+    venue: Venue
+    at_venue: VenueAccount
+    limiter: Limiter
+
+    @property
+    def trading(self) -> Trading:
+        """Raises `Refusal` if the venue has no trading."""
+        if self.at_venue.trading is None:
+            raise self._lacks("orders")
+        return self.at_venue.trading
+
+    @property
+    def data(self) -> AccountData:
+        """Raises `Refusal` if the venue does not tell what an account holds."""
+        if self.at_venue.data is None:
+            raise self._lacks("account data")
+        return self.at_venue.data
+
+    def throttle(self, client: str, max_wait_s: float | None = None, kind: CallKind | None = None) -> Throttle:
+        """The account's budget as one client sees it; `kind` overrides the calls' own priority."""
+        return self.limiter.throttle(client=client, account=self.name, egress=EGRESS, max_wait_s=max_wait_s, kind=kind)
+
+    def _lacks(self, what: str) -> Refusal:
+        return Refusal(Code.NOT_SUPPORTED, f"{self.venue.name} has no {what}", venue=self.venue.name)
+
+
+class Accounts:
+    """All accounts, by name; a client finds only those it was granted."""
+
+    def __init__(self, accounts: Iterable[Account]):
+        self._by_name: Mapping[AccountName, Account] = {}
+        self.take_up(accounts)
+
+    def take_up(self, accounts: Iterable[Account]) -> None:
+        """Replace all accounts; calls under way finish with the credentials they began with."""
+        self._by_name = {account.name: account for account in accounts}
+
+    def all(self) -> Iterable[Account]:
+        return self._by_name.values()
+
+    def find(self, name: AccountName) -> Account | None:
+        return self._by_name.get(name)
+
+    def granted(self, client: Client) -> list[Account]:
+        return [account for account in self._by_name.values() if account.name in client.accounts]
+
+    def get(self, name: str, client: Client) -> Account:
+        """The account, if the client was granted it.
+
+        Raises `Refusal`: a foreign account and one that does not exist answer alike.
+        """
+        account = self._by_name.get(AccountName(name))
+        if account is None or account.name not in client.accounts:
+            raise Refusal(
+                Code.ACCOUNT_NOT_FOUND,
+                f"there is no account {name[:64]!r} for this client; GET /v1/accounts lists yours",
+                field="account",
+            )
+        return account

@@ -1,0 +1,72 @@
+"""The venue's clock as this replica knows it, and how far it is from Redis's.
+
+Send times of orders are Redis time plus the measured difference, so that replicas with wrong clocks agree.
+"""
+
+import asyncio
+import time
+
+import structlog
+
+from adapters.common.clock_offset import ClockOffset
+from adapters.contract import Throttle, Venue
+from adapters.errors import VenueError
+from gateway.errors import Refusal, StoreUnavailable
+from gateway.store.client import Store
+
+_log = structlog.get_logger()
+
+_MEASURE_EVERY_S = 30.0
+_RETRY_AFTER_S = 1.0
+
+
+class VenueClock:
+    """Fulfils `adapters.contract.Clock` for one venue."""
+
+    def __init__(self) -> None:
+        self._venue = ClockOffset()
+        self._redis = ClockOffset(resolution_us=1)
+
+    def time_us(self) -> int:
+        return time.time_ns() // 1_000
+
+    def venue_time_ms(self) -> int:
+        return (self.time_us() + self._offset_us(self._venue)) // 1_000
+
+    @property
+    def is_measured(self) -> bool:
+        now_us = self.time_us()
+        return self._venue.estimate(now_us) is not None and self._redis.estimate(now_us) is not None
+
+    @property
+    def offset_ms(self) -> int:
+        """Venue's clock minus ours; 0 while it is not measured."""
+        return self._offset_us(self._venue) // 1_000
+
+    @property
+    def venue_minus_redis_ms(self) -> int:
+        return (self._offset_us(self._venue) - self._offset_us(self._redis)) // 1_000
+
+    def _offset_us(self, clock: ClockOffset) -> int:
+        estimate = clock.estimate(self.time_us())
+        return 0 if estimate is None else estimate.offset_us
+
+    async def keep_measured(self, venue: Venue, throttle: Throttle, store: Store) -> None:
+        """Measure now and then; ends only by cancellation."""
+        while True:
+            try:
+                await self._measure(venue, throttle, store)
+            except (VenueError, Refusal, StoreUnavailable) as error:
+                _log.warning("clock_not_measured", venue=venue.name, error=str(error))
+                await asyncio.sleep(_RETRY_AFTER_S)
+            else:
+                await asyncio.sleep(_MEASURE_EVERY_S)
+
+    async def _measure(self, venue: Venue, throttle: Throttle, store: Store) -> None:
+        sent_us = self.time_us()
+        redis_us = await store.time_us()
+        self._redis.add(sent_us=sent_us, received_us=self.time_us(), server_time_us=redis_us)
+        # A wait for the limiter widens the sample; the estimator believes the tightest ones.
+        sent_us = self.time_us()
+        venue_ms = await venue.market_data.server_time_ms(throttle)
+        self._venue.add(sent_us=sent_us, received_us=self.time_us(), server_time_us=venue_ms * 1_000)

@@ -1,0 +1,1 @@
+"""Orders: placed at most once, and never lost silently."""

@@ -1,0 +1,107 @@
+"""Cancelling orders: safe to repeat, and possible without the store."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from adapters.errors import OrderNotFound, VenueError
+from adapters.models import OrderStatus, VenueName, VenueOrder
+from gateway.accounts import Account
+from gateway.auth.grants import Client
+from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders import lifecycle, metrics
+from gateway.orders.finding import Finding, order_not_found
+from gateway.orders.identity import OrderIdentity
+from gateway.orders.record import OrderRecord, State, from_venue
+from gateway.orders.records import Records
+from gateway.orders.settling import Settling, now_ms
+from gateway.reference import Markets
+from gateway.translation import write_refusal
+
+_log = structlog.get_logger()
+
+
+class NotCancellable(Exception):
+    """The order had ended before the cancel reached it."""
+
+    def __init__(self, record: OrderRecord):
+        super().__init__(record.intent.order_id)
+        self.record = record
+
+
+class Cancelling:
+    """Cancels orders at their venues."""
+
+    def __init__(self, *, markets: Markets, records: Mapping[VenueName, Records], finding: Finding, settling: Settling):
+        self._markets = markets
+        self._records = records
+        self._finding = finding
+        self._settling = settling
+
+    async def cancel(self, client: Client, order_id: str, *, max_wait_s: float | None = None) -> OrderRecord:
+        """Cancel the order at the venue; safe to repeat.
+
+        Needs no store: the id says where the order is. Raises `Refusal`, `ORDER_NOT_CANCELLABLE` with the order if it
+        had ended otherwise.
+        """
+        identity, account = self._finding.find(client, order_id)
+        market = self._markets.get(identity.venue, identity.symbol)
+        records = self._records[identity.venue]
+        try:
+            record = await records.get(order_id)
+        except StoreUnavailable as error:
+            _log.warning("cancel_without_store", order_id=order_id, error=str(error))
+            record = None
+        if record is not None and record.state is State.DONE:
+            return self._cancelled_or_refuse(record)
+        try:
+            order = await account.trading.cancel(
+                market, identity.venue_client_id, account.throttle(client.name, max_wait_s)
+            )
+        except OrderNotFound as error:
+            if record is None:
+                refusal = order_not_found(order_id)
+                refusal.outcome = Outcome.REJECTED  # the venue was asked, and has no such order resting
+                raise refusal from error
+            return await self._cancel_of_missing(account, record, client)
+        except VenueError as error:
+            raise write_refusal(error) from error
+        if record is None:
+            record = _without_store(identity, order_id, order)
+
+        def step(current: OrderRecord) -> OrderRecord:
+            current = lifecycle.cancel_requested(current, now_ms=now_ms())
+            return current if order is None else lifecycle.seen(current, order, source="cancel")
+
+        record = await self._settling.take(record, step)
+        metrics.CANCELS.labels(identity.venue).inc()
+        _log.info("order_cancelled", order_id=order_id, account=account.name, client=client.name, state=record.state)
+        return record
+
+    async def _cancel_of_missing(self, account: Account, record: OrderRecord, client: Client) -> OrderRecord:
+        """The venue has no such order resting: it has ended, or not arrived yet."""
+        try:
+            [record] = await self._settling.look_up(account, [record], account.throttle(client.name))
+        except VenueError as error:
+            raise write_refusal(error) from error
+        if record.state is State.DONE:
+            return self._cancelled_or_refuse(record)
+        return record
+
+    @staticmethod
+    def _cancelled_or_refuse(record: OrderRecord) -> OrderRecord:
+        if record.result.status is OrderStatus.CANCELLED:
+            return record
+        raise NotCancellable(record)
+
+
+def _without_store(identity: OrderIdentity, order_id: str, order: VenueOrder | None) -> OrderRecord:
+    """What can be said of an order whose record cannot be read."""
+    if order is None:
+        raise Refusal(
+            Code.STORE_UNAVAILABLE,
+            "the venue took the cancel; the order itself cannot be shown while the store is away",
+            outcome=Outcome.UNKNOWN,
+            retry_after_s=1,
+        )
+    return from_venue(identity, order_id, order)

@@ -1,0 +1,102 @@
+"""How an order moves from state to state. Pure: evidence in, the next record out.
+
+Rules:
+
+- *done* is never left.
+- Only positive evidence (the venue shows the order) or its definite no settles a *sent* or *unknown* order; a failure
+  to find it does not, unless `absent` proves it.
+- What has been filled never shrinks: sources lag, and an older view adds nothing.
+"""
+
+from dataclasses import replace
+
+from adapters.models import OrderStatus, VenueOrder
+from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, State
+
+FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+
+NOT_PLACED = "NOT_PLACED"
+"""Reason of an order that was looked for, late enough and everywhere, and is not at the venue."""
+
+
+def seen(record: OrderRecord, order: VenueOrder, *, source: str) -> OrderRecord:
+    """The venue shows the order."""
+    if record.state is State.DONE:
+        return record
+    result = record.result
+    if order.filled_quantity < result.filled_quantity:
+        return record
+    final = order.status in FINAL
+    was_unknown = record.state is State.UNKNOWN
+    cancelled = result.cancel is not None and order.status is OrderStatus.CANCELLED
+    return record.with_result(
+        State.DONE if final else State.LIVE,
+        replace(
+            result,
+            status=order.status,
+            venue_order_id=order.venue_order_id,
+            filled_quantity=order.filled_quantity,
+            average_price=order.average_price or result.average_price,
+            reason=order.reason,
+            evidence=source if was_unknown else result.evidence,
+            absent_since_ms=None,
+            cancel=CancelState.DONE if cancelled else result.cancel,
+        ),
+    )
+
+
+def refused(record: OrderRecord, refusal: RefusalRecord | None, *, reason: str) -> OrderRecord:
+    """The venue's definite no to the only send there ever is."""
+    if record.state not in {State.SENT, State.UNKNOWN}:
+        return record
+    return record.with_result(
+        State.DONE, replace(record.result, status=OrderStatus.REJECTED, reason=reason, refusal=refusal)
+    )
+
+
+def lost(record: OrderRecord, *, cause: str, now_ms: int) -> OrderRecord:
+    """The answer to the send never came, or cannot be believed."""
+    if record.state is not State.SENT:
+        return record
+    return record.with_result(State.UNKNOWN, replace(record.result, unknown_since_ms=now_ms, unknown_cause=cause))
+
+
+def not_sent(record: OrderRecord) -> OrderRecord:
+    """It is certain that no byte of it left; only whoever holds the claim, or its lapsed lease, can know that."""
+    if not record.is_running:
+        return record
+    return record.with_result(State.NOT_SENT, record.result)
+
+
+def taken_over(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """Its replica has not been heard of for longer than the lease."""
+    if now_ms < record.lease_until_ms:
+        return record
+    if record.state is State.CLAIMED:
+        return not_sent(record)
+    return lost(record, cause="the replica that sent it died", now_ms=now_ms)
+
+
+def absent(record: OrderRecord, *, now_ms: int, settles_by_ms: int, confirm_after_ms: int) -> OrderRecord:
+    """Every source answered and none has it; the second time, `confirm_after_ms` later, that is proof.
+
+    It proves nothing before `settles_by_ms`: the order may still be on its way, or in a history that lags.
+    """
+    if record.state is not State.UNKNOWN or now_ms <= settles_by_ms:
+        return record
+    since_ms = record.result.absent_since_ms
+    if since_ms is None:
+        return record.with_result(State.UNKNOWN, replace(record.result, absent_since_ms=now_ms))
+    if now_ms < since_ms + confirm_after_ms:
+        return record
+    return record.with_result(
+        State.DONE,
+        replace(record.result, status=OrderStatus.REJECTED, reason=NOT_PLACED, evidence="absent from every source"),
+    )
+
+
+def cancel_requested(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """A cancel was sent."""
+    if record.state is State.DONE or record.result.cancel is not None:
+        return record
+    return record.with_result(record.state, replace(record.result, cancel=CancelState.REQUESTED, cancel_ms=now_ms))

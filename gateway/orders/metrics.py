@@ -1,0 +1,16 @@
+"""Numbers of the order path."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ORDERS = Counter("crossgate_orders_total", "Orders by what their send came to", ["venue", "status"])
+CANCELS = Counter("crossgate_cancels_total", "Cancels the venue took", ["venue"])
+UNKNOWN_SETTLED = Counter(
+    "crossgate_orders_settled_total", "Unknown orders settled, by the state found", ["venue", "state"]
+)
+PENDING = Gauge("crossgate_orders_pending", "Orders of an account that wait to be settled", ["account"])
+SEND_SECONDS = Histogram(
+    "crossgate_order_send_seconds",
+    "From claim to settled, the limiter's wait included",
+    ["venue"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

@@ -1,0 +1,125 @@
+"""The records of orders in Redis: one script for each step, every one safe to run twice.
+
+What a step means is `lifecycle`'s business; here is only how it is written down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.models import AccountName, VenueName
+from gateway.orders.record import Intent, OrderRecord, Result, decode, encode
+from gateway.store import keys
+from gateway.store.client import Store
+from gateway.store.scripts import Script
+
+KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
+"""How long a finished order's record is kept: 7 days."""
+
+_CLAIM = Script.load("gateway.orders", "claim.lua")
+_BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
+_UPDATE = Script.load("gateway.orders", "update.lua")
+
+
+class Claim(StrEnum):
+    CLAIMED = "claimed"
+    EXISTS = "exists"
+    """The same id with the same content was accepted before."""
+    CONFLICT = "conflict"
+    """The same id with other content was accepted before."""
+    EXPIRED = "expired"
+    FULL = "full"
+    """Every candidate of the venue's client id is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendLeave:
+    """Answer of `begin_send`: `send_ms` in the venue's time, None if the order must not be sent."""
+
+    send_ms: int | None
+    version: int
+    expired: bool
+
+
+class Records:
+    """The orders of one venue."""
+
+    def __init__(self, store: Store, venue: VenueName):
+        self._store = store
+        self._venue = venue
+
+    async def claim(
+        self, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
+    ) -> tuple[Claim, str]:
+        """Claim the id for the first candidate whose venue client id is free; answers with the order id.
+
+        All candidates are the same order under different salts. Safe to repeat with the same nonce.
+        """
+        first = candidates[0]
+        names = [
+            keys.client_order(self._venue, first.account, first.owner, first.client_order_id or ""),
+            keys.pending_orders(self._venue, first.account),
+            keys.recent_orders(self._venue, first.account),
+        ]
+        arguments: list[str | bytes | int] = [
+            nonce, content, lease_ms, first.valid_until_ms, encode(Result()), KEEP_FINISHED_MS,
+        ]  # fmt: skip
+        for intent in candidates:
+            names += [
+                keys.venue_client_id(self._venue, intent.account, intent.venue_client_id),
+                keys.order(self._venue, intent.order_id),
+            ]
+            arguments += [intent.order_id, encode(intent)]
+        answer, order_id, _ = await self._store.run(_CLAIM, names, arguments)
+        return Claim(answer.decode()), order_id.decode()
+
+    async def begin_send(
+        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+    ) -> SendLeave:
+        """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
+        answer, send_ms, version = await self._store.run(
+            _BEGIN_SEND,
+            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
+            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+        )
+        return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
+
+    async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
+        """Write the record's next state over the version it was read at; False if somebody was faster."""
+        intent = record.intent
+        written = await self._store.run(
+            _UPDATE,
+            [
+                keys.order(self._venue, intent.order_id),
+                keys.client_order(self._venue, intent.account, intent.owner, intent.client_order_id or ""),
+                keys.venue_client_id(self._venue, intent.account, intent.venue_client_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.recent_orders(self._venue, intent.account),
+            ],
+            [record.version, record.state, encode(record.result), intent.order_id, look_again_ms, KEEP_FINISHED_MS],
+        )
+        return bool(written)
+
+    async def get(self, order_id: str) -> OrderRecord | None:
+        fields = await self._store.command("HGETALL", keys.order(self._venue, order_id))
+        return decode(fields) if fields else None
+
+    async def by_client_order_id(self, account: AccountName, owner: str, client_order_id: str) -> OrderRecord | None:
+        order_id = await self._store.command(
+            "HGET", keys.client_order(self._venue, account, owner, client_order_id), "order_id"
+        )
+        return await self.get(order_id.decode()) if order_id else None
+
+    async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Order ids, newest first."""
+        ids = await self._store.command(
+            "ZREVRANGE", keys.recent_orders(self._venue, account), offset, offset + count - 1
+        )
+        return [order_id.decode() for order_id in ids]
+
+    async def due(self, account: AccountName, now_ms: int, *, count: int = 100) -> list[str]:
+        """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""
+        ids = await self._store.command(
+            "ZRANGEBYSCORE", keys.pending_orders(self._venue, account), "-inf", now_ms, "LIMIT", 0, count
+        )
+        return [order_id.decode() for order_id in ids]

@@ -1,0 +1,187 @@
+"""Sending a claimed order, once, and settling it by what comes of that.
+
+The limiter's grant → begin_send (durable: fixes the send time) → the one send → settle. What is not certain is called
+unknown; what certainly did not leave frees the id.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from adapters.contract import BeginSend, SendTime
+from adapters.errors import (
+    DefiniteNo,
+    GrantExpired,
+    InsufficientBalance,
+    NeverSent,
+    OutcomeUnknown,
+    VenueProtocolError,
+    WouldTake,
+)
+from adapters.models import Market, OrderRequest, VenueName, VenueOrder
+from gateway.accounts import Account
+from gateway.clock import VenueClock
+from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders import lifecycle, metrics
+from gateway.orders.new_order import NewOrder
+from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
+from gateway.orders.records import Records
+from gateway.orders.settling import Settling, Step, now_ms
+from gateway.settings import OrderSettings
+from gateway.translation import store_refusal, write_refusal
+
+_log = structlog.get_logger()
+
+
+class Sending:
+    """Sends claimed orders."""
+
+    def __init__(
+        self,
+        *,
+        records: Mapping[VenueName, Records],
+        clocks: Mapping[VenueName, VenueClock],
+        settling: Settling,
+        settings: OrderSettings,
+    ):
+        self._records = records
+        self._clocks = clocks
+        self._settling = settling
+        self._settings = settings
+
+    async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
+        """See a claimed order through to whatever can be known of it.
+
+        Raises `Refusal` if it was not sent.
+        """
+        records = self._records[intent.venue]
+        record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms())
+
+        async def begin_send() -> SendTime:
+            nonlocal record
+            try:
+                leave = await records.begin_send(
+                    intent,
+                    nonce=nonce,
+                    clock_difference_ms=self._clocks[intent.venue].venue_minus_redis_ms,
+                    window_ms=self._settings.window_ms,
+                    lease_ms=self._settings.claim_lease_ms,
+                )
+            except StoreUnavailable as error:
+                raise store_refusal(write=True) from error
+            if leave.send_ms is None:
+                raise valid_until_passed() if leave.expired else _taken_over()
+            record = replace(
+                record,
+                state=State.SENT,
+                version=leave.version,
+                send_ms=leave.send_ms,
+                window_ms=self._settings.window_ms,
+            )
+            return SendTime(leave.send_ms, self._settings.window_ms)
+
+        started = time.perf_counter()
+        try:
+            placed = await self._send_once(account, market, order, intent, begin_send)
+        except (Refusal, NeverSent) as error:
+            await self._forget(record)
+            metrics.ORDERS.labels(intent.venue, "not_sent").inc()
+            if isinstance(error, Refusal):
+                error.outcome = Outcome.NOT_SENT
+                raise
+            raise write_refusal(error) from error
+        except DefiniteNo as error:
+            step = _refused_by_venue(error)
+        except (OutcomeUnknown, VenueProtocolError) as error:
+            _log.warning("order_unknown", order_id=intent.order_id, venue=intent.venue, error=str(error))
+            cause = error.message
+
+            def step(current: OrderRecord) -> OrderRecord:
+                return lifecycle.lost(current, cause=cause, now_ms=now_ms())
+        else:
+
+            def step(current: OrderRecord) -> OrderRecord:
+                return lifecycle.seen(current, placed, source="answer")
+
+        settled = await self._settling.take(record, step)
+        metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
+        metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started)
+        _log.info(
+            "order_sent",
+            order_id=intent.order_id,
+            account=intent.account,
+            client=intent.owner,
+            state=settled.state,
+            status=settled.result.status,
+        )
+        return settled
+
+    async def _send_once(
+        self,
+        account: Account,
+        market: Market,
+        order: NewOrder,
+        intent: Intent,
+        begin_send: BeginSend,
+    ) -> VenueOrder:
+        request = order_request(intent, market)
+        body = account.trading.encode(request)
+        left_s = max(0.0, (intent.valid_until_ms - now_ms()) / 1000)
+        wait_s = left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
+        throttle = account.throttle(intent.owner, wait_s)
+        try:
+            return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
+        except GrantExpired:
+            # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
+            return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
+
+    async def _forget(self, record: OrderRecord) -> None:
+        """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later."""
+        await self._settling.take(record, lifecycle.not_sent)
+
+
+def order_request(intent: Intent, market: Market) -> OrderRequest:
+    """The intent, in the adapters' words."""
+    return OrderRequest(
+        market=market,
+        venue_client_id=intent.venue_client_id,
+        side=intent.side,
+        type=intent.type,
+        quantity=intent.quantity,
+        quote_quantity=intent.quote_quantity,
+        price=intent.price,
+        time_in_force=intent.time_in_force,
+        reduce_only=intent.reduce_only,
+        self_trade_prevention=intent.self_trade_prevention,
+    )
+
+
+def _refused_by_venue(error: DefiniteNo) -> Step:
+    if isinstance(error, WouldTake):
+        # The same on every venue: an order that was taken and rejected, not an error.
+        return lambda record: lifecycle.refused(record, None, reason="POST_ONLY_WOULD_TAKE")
+    refusal = write_refusal(error)
+    kept = RefusalRecord(refusal.code, refusal.message, refusal.venue_code)
+    reason = "INSUFFICIENT_BALANCE" if isinstance(error, InsufficientBalance) else "VENUE_REJECTED"
+    return lambda record: lifecycle.refused(record, kept, reason=reason)
+
+
+def valid_until_passed() -> Refusal:
+    """The answer to an order that grew too old before it could be sent."""
+    return Refusal(
+        Code.VALID_UNTIL_PASSED,
+        "valid_until passed before the order could be sent",
+        field="valid_until",
+        outcome=Outcome.NOT_SENT,
+    )
+
+
+def _taken_over() -> Refusal:
+    return Refusal(
+        Code.STORE_UNAVAILABLE,
+        "this replica was too slow and gave the order up before sending it; send it again",
+        outcome=Outcome.NOT_SENT,
+        retry_after_s=1,
+    )

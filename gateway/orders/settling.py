@@ -1,0 +1,124 @@
+"""Settling orders: comparing them with the venue, and writing down what that shows."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from adapters.contract import Throttle
+from adapters.models import VenueName, VenueOrder
+from gateway.accounts import Account
+from gateway.clock import VenueClock
+from gateway.errors import StoreUnavailable
+from gateway.orders import lifecycle
+from gateway.orders.evidence import gather
+from gateway.orders.record import OrderRecord
+from gateway.orders.records import Records
+from gateway.reference import Markets
+from gateway.settings import OrderSettings
+
+_log = structlog.get_logger()
+
+_CONFIRM_ABSENCE_AFTER_MS = 1_000
+
+Step = Callable[[OrderRecord], OrderRecord]
+"""From one state of an order to the next; the same record if there is nothing to do."""
+
+
+class Settling:
+    """Takes orders from what is known to what the venue shows."""
+
+    def __init__(
+        self,
+        *,
+        records: Mapping[VenueName, Records],
+        markets: Markets,
+        clocks: Mapping[VenueName, VenueClock],
+        settings: OrderSettings,
+    ):
+        self._records = records
+        self._markets = markets
+        self._clocks = clocks
+        self._settings = settings
+
+    async def take(self, record: OrderRecord, step: Step) -> OrderRecord:
+        """Take a step and write it down, over whatever others have written meanwhile.
+
+        What is known is answered even if it cannot be written now: the sweep finds it out again.
+        """
+        records = self._records[record.intent.venue]
+        while True:
+            following = step(record)
+            if following == record:
+                return record
+            try:
+                if await records.write(following):
+                    return replace(following, version=following.version + 1, updated_ms=now_ms())
+                current = await records.get(record.intent.order_id)
+            except StoreUnavailable as error:
+                _log.error(
+                    "order_not_written", order_id=record.intent.order_id, state=following.state, error=str(error)
+                )
+                return following
+            if current is None:
+                return following
+            record = current
+
+    async def look_up(
+        self, account: Account, unsettled: Sequence[OrderRecord], throttle: Throttle
+    ) -> Sequence[OrderRecord]:
+        """Compare orders with the venue and settle what its sources show.
+
+        Raises what the venue calls raise. An order that no source shows stays as it is, unless that proves its absence.
+        """
+        by_symbol: dict[str, list[OrderRecord]] = {}
+        for record in unsettled:
+            by_symbol.setdefault(record.intent.symbol, []).append(record)
+        settled: list[OrderRecord] = []
+        for symbol, records in by_symbol.items():
+            market = self._markets.get(account.venue.name, symbol)
+            # Taken before the first question: what shows up between question and conclusion is not absent.
+            asked_ms = self._clocks[account.venue.name].venue_time_ms()
+            evidence = await gather(
+                account.trading,
+                market,
+                records,
+                throttle,
+                clock_error_ms=self._settings.clock_error_ms,
+            )
+            for record in records:
+                client_id = record.intent.venue_client_id
+                if (found := evidence.of(client_id)) is not None:
+                    settled.append(await self.seen(record, *found))
+                elif evidence.lacks(client_id):
+                    settled.append(await self._missing(record, asked_ms))
+                else:
+                    settled.append(record)
+        return settled
+
+    async def seen(self, record: OrderRecord, order: VenueOrder, source: str) -> OrderRecord:
+        """Settle an order by what the venue showed of it."""
+        return await self.take(record, lambda current: lifecycle.seen(current, order, source=source))
+
+    async def _missing(self, record: OrderRecord, asked_ms: int) -> OrderRecord:
+        return await self.take(
+            record,
+            lambda current: lifecycle.absent(
+                current,
+                now_ms=asked_ms,
+                settles_by_ms=self.settles_by_ms(current),
+                confirm_after_ms=_CONFIRM_ABSENCE_AFTER_MS,
+            ),
+        )
+
+    def settles_by_ms(self, record: OrderRecord) -> int:
+        """When, in the venue's time, not finding an unknown order begins to prove that it is not there."""
+        window_ms = record.window_ms if record.window_ms is not None else self._settings.window_ms
+        margin_ms = self._settings.clock_error_ms + self._settings.history_lag_ms
+        return (record.send_ms or record.updated_ms) + window_ms + margin_ms
+
+
+def now_ms() -> int:
+    """This replica's clock, in milliseconds since the epoch: for what is shown, never for what is concluded."""
+    return time.time_ns() // 1_000_000

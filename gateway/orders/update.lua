@@ -1,0 +1,32 @@
+-- Write an order's next state, if nobody else has written since it was read. Safe to run twice: the second finds
+-- another version and changes nothing.
+--
+-- KEYS  1 order hash · 2 index of the client_order_id · 3 reservation of the venue's client id · 4 pending · 5 recent
+-- ARGV  1 expected version · 2 state · 3 result · 4 order id · 5 when to look again ms from now · 6 keep finished ms
+-- Answer  1 written · 0 somebody was faster
+
+local t = redis.call("TIME")
+local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+
+if redis.call("HGET", KEYS[1], "version") ~= ARGV[1] then
+  return 0
+end
+local state, order_id = ARGV[2], ARGV[4]
+if state == "not_sent" then
+  redis.call("DEL", KEYS[1], KEYS[2], KEYS[3])
+  redis.call("ZREM", KEYS[4], order_id)
+  redis.call("ZREM", KEYS[5], order_id)
+  return 1
+end
+redis.call("HSET", KEYS[1], "state", state, "result", ARGV[3], "version", tonumber(ARGV[1]) + 1, "updated_ms", now_ms)
+if state == "unknown" then
+  redis.call("ZADD", KEYS[4], now_ms + tonumber(ARGV[5]), order_id)
+elseif state == "live" or state == "done" then
+  redis.call("ZREM", KEYS[4], order_id)
+end
+if state == "done" then
+  for i = 1, 3 do
+    redis.call("PEXPIRE", KEYS[i], ARGV[6])
+  end
+end
+return 1
