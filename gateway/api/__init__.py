@@ -1,0 +1,1 @@
+"""The REST edge: routes, the public shapes, and the one table from error codes to HTTP."""

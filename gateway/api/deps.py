@@ -1,0 +1,152 @@
+"""What routes ask for: the services, the caller with the right scope, a strictly read body, a page."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, ValidationError
+
+from gateway.api.context import RequestContext
+from gateway.auth import Client, admitted
+from gateway.errors import Code, Refusal
+from gateway.services import Services
+from gateway.settings import Scope
+
+BODY_MAX_BYTES = 64 * 1024
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def context(request: Request) -> RequestContext:
+    found: RequestContext = request.state.context
+    return found
+
+
+TheServices = Annotated[Services, Depends(services)]
+TheContext = Annotated[RequestContext, Depends(context)]
+
+
+def authenticated(request_context: TheContext) -> Client:
+    """The client of a valid token."""
+    if request_context.auth_refusal is not None:
+        raise request_context.auth_refusal
+    client = request_context.client
+    if client is None:
+        raise Refusal(
+            Code.AUTHENTICATION_FAILED,
+            "a token is needed: POST /v1/auth/token, then send `Authorization: Bearer <token>`",
+        )
+    return client
+
+
+def may(scope: Scope) -> Callable[[Client, RequestContext], Client]:
+    """A dependency: the client, if it has the scope."""
+
+    def check(client: Annotated[Client, Depends(authenticated)], request_context: TheContext) -> Client:
+        return admitted(client, scope, request_context.address)
+
+    return check
+
+
+def public_reader(request: Request, request_context: TheContext) -> str:
+    """Whose budget a public read spends: the client's, or nobody's where no token is needed."""
+    if request_context.client is None and services(request).settings.auth.public:
+        if request_context.auth_refusal is not None:
+            raise request_context.auth_refusal
+        return f"address {request_context.address}"
+    return admitted(authenticated(request_context), Scope.READ, request_context.address).name
+
+
+Reader = Annotated[Client, Depends(may(Scope.READ))]
+Trader = Annotated[Client, Depends(may(Scope.TRADE))]
+Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
+PublicReader = Annotated[str, Depends(public_reader)]
+
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]
+PageLimit = Annotated[int, Query(ge=1, le=100)]
+
+
+def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+    """A dependency: the request's JSON body as `model`; see `openapi_body` for its documentation."""
+
+    async def read(request: Request) -> Model:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding")
+        return parse_body(model, await _read_bounded(request))
+
+    return read
+
+
+def openapi_body(model: type[BaseModel]) -> dict[str, Any]:
+    """What FastAPI cannot see of `json_body`: the request body in the API's document."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _read_bounded(request: Request) -> bytes:
+    too_large = Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is larger than {BODY_MAX_BYTES} bytes")
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > BODY_MAX_BYTES:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            raise too_large
+    return bytes(body)
+
+
+def parse_body(model: type[Model], body: bytes) -> Model:
+    """Read a JSON object strictly: UTF-8, no member twice, none unknown, no NaN.
+
+    Raises `Refusal` naming the member.
+    """
+    try:
+        text = body.decode("utf-8")
+        members = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        # JSON can escape half a surrogate pair, which no text holds.
+        json.dumps(members, ensure_ascii=False).encode("utf-8")
+    except Refusal:
+        raise
+    except (ValueError, RecursionError):
+        raise Refusal(Code.INVALID_REQUEST, "the body is not JSON in UTF-8") from None
+    if not isinstance(members, dict):
+        raise Refusal(Code.INVALID_REQUEST, "the body must be a JSON object")
+    try:
+        return model.model_validate(members)
+    except ValidationError as error:
+        raise invalid_parameter(error.errors()) from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Refusal(Code.INVALID_PARAMETER, f"the member {twice[:64]!r} stands twice", field=twice[:64])
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def invalid_parameter(errors: Sequence[Any], *, skip: int = 0) -> Refusal:
+    """The first of pydantic's findings, in our words; `skip` leading parts of its location are not the client's."""
+    error = errors[0]
+    field = ".".join(str(part) for part in error["loc"][skip:])[:64] or None
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "no such member; the API's document lists them"
+    elif error["type"] == "missing":
+        message = "is required"
+    return Refusal(Code.INVALID_PARAMETER, f"{field}: {message}" if field else message, field=field)

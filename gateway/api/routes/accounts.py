@@ -1,0 +1,115 @@
+"""`/v1/accounts`: what a client's accounts hold, and what they may still spend."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from adapters import models
+from adapters.contract import Throttle
+from adapters.errors import VenueError
+from gateway.accounts import EGRESS, Account
+from gateway.api.answers import ERRORS, meta_of, ok
+from gateway.api.bodies import Answer, Page, Plain, Shape, page_of
+from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices
+from gateway.api.limits import RuleState, rule_states
+from gateway.auth.grants import Client
+from gateway.translation import read_refusal
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], responses=ERRORS)
+
+
+class AccountShape(Shape):
+    account: str
+    venue: str
+    access: str
+    """`own`: the client's own orders; `account`: all of them."""
+
+
+class Balance(Shape):
+    asset: str
+    available: Plain
+    locked: Plain
+    total: Plain
+
+
+class Position(Shape):
+    venue: str
+    symbol: str
+    side: str
+    quantity: Plain
+    entry_price: Plain
+    mark_price: Plain | None
+    liquidation_price: Plain | None
+    unrealized_pnl: Plain | None
+    realized_pnl: Plain | None
+    margin_mode: str
+    leverage: Plain | None
+
+
+@router.get("", response_model=Answer[Page[AccountShape]])
+async def accounts(the: TheServices, client: Reader, page: PageNumber = 1, limit: PageLimit = 20) -> Response:
+    """The accounts granted to this client."""
+    shapes = [_account(account, client) for account in the.accounts.granted(client)]
+    return ok(Page[AccountShape], page_of(shapes, page=page, limit=limit))
+
+
+@router.get("/{account}", response_model=Answer[AccountShape])
+async def account(the: TheServices, client: Reader, account: str) -> Response:
+    """One account."""
+    return ok(AccountShape, _account(the.accounts.get(account, client), client))
+
+
+@router.get("/{account}/balances", response_model=Answer[Page[Balance]])
+async def balances(
+    the: TheServices, client: Reader, account: str, page: PageNumber = 1, limit: PageLimit = 100
+) -> Response:
+    """What it holds, by asset."""
+    found = the.accounts.get(account, client)
+    held, as_of_us = await _read(found, client, found.data.balances)
+    shapes = [Balance.model_validate(_fields(Balance, one)) for one in held]
+    return ok(Page[Balance], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
+
+
+@router.get("/{account}/positions", response_model=Answer[Page[Position]])
+async def positions(
+    the: TheServices, client: Reader, account: str, page: PageNumber = 1, limit: PageLimit = 100
+) -> Response:
+    """Its open positions."""
+    found = the.accounts.get(account, client)
+    held, as_of_us = await _read(found, client, found.data.positions)
+    shapes = [Position.model_validate(_fields(Position, one)) for one in held]
+    return ok(Page[Position], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
+
+
+@router.get("/{account}/rate-limits", response_model=Answer[list[RuleState]])
+async def rate_limits(the: TheServices, client: Reader, account: str) -> Response:
+    """What may still be spent on its behalf, by all clients together."""
+    found = the.accounts.get(account, client)
+    states = await found.limiter.status(account=found.name, egress=EGRESS)
+    return ok(list[RuleState], rule_states(states))
+
+
+async def _read(
+    account: Account,
+    client: Client,
+    call: Callable[[Throttle], Awaitable[Sequence[T]]],
+) -> tuple[Sequence[T], int]:
+    """Ask the venue; answers with what it said and when."""
+    throttle = account.throttle(client.name, client.max_wait_s)
+    try:
+        return await call(throttle), time.time_ns() // 1_000
+    except VenueError as error:
+        raise read_refusal(error) from error
+
+
+def _account(account: Account, client: Client) -> AccountShape:
+    return AccountShape(account=account.name, venue=account.venue.name, access=client.accounts[account.name])
+
+
+def _fields(shape: type[Shape], value: models.Balance | models.Position) -> dict[str, object]:
+    return {name: getattr(value, name) for name in shape.model_fields}

@@ -1,0 +1,114 @@
+"""`/v1/system`, and the probes: how this replica and what it leans on are doing."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from gateway import __version__
+from gateway.api.answers import ERRORS, ok
+from gateway.api.bodies import Answer, Shape
+from gateway.api.context import now_ms
+from gateway.api.deps import TheServices
+from gateway.services import Services
+
+router = APIRouter(tags=["system"], responses=ERRORS)
+
+
+class Time(Shape):
+    server_time: int
+
+
+class StoreStatus(Shape):
+    is_up: bool
+    latency_ms: float | None
+
+
+class StreamStatus(Shape):
+    owner: str | None
+    """The replica that keeps the venue's streams for all."""
+    is_connected: bool
+
+
+class VenueStatus(Shape):
+    venue: str
+    markets_loaded: bool
+    clock_offset_ms: int | None
+    """The venue's clock minus ours; null while it is not measured."""
+    streams: StreamStatus
+
+
+class Status(Shape):
+    status: str
+    """`ok`, `degraded` or `draining`."""
+    version: str
+    replica: str
+    store: StoreStatus
+    venues: list[VenueStatus]
+    problems: list[str]
+
+
+@router.get("/v1/system/time", response_model=Answer[Time])
+async def time() -> Response:
+    """This service's clock, ms."""
+    return ok(Time, Time(server_time=now_ms()))
+
+
+@router.get("/v1/system/status", response_model=Answer[Status])
+async def status(the: TheServices) -> Response:
+    """Venues, streams and Redis, as this replica sees them."""
+    problems = _problems(the)
+    streams = the.feeds.state().venues
+    return ok(
+        Status,
+        Status(
+            status="draining" if the.lifecycle.is_draining else "degraded" if problems else "ok",
+            version=__version__,
+            replica=the.replica,
+            store=StoreStatus(is_up=the.store.is_up, latency_ms=_ms(the.store.latency_s)),
+            venues=[
+                VenueStatus(
+                    venue=name,
+                    markets_loaded=the.markets.is_loaded(name),
+                    clock_offset_ms=the.clocks[name].offset_ms if the.clocks[name].is_measured else None,
+                    streams=StreamStatus(owner=streams[name].owner, is_connected=streams[name].is_connected),
+                )
+                for name in the.venues
+            ],
+            problems=problems,
+        ),
+    )
+
+
+@router.get("/healthz", include_in_schema=False)
+async def healthz() -> Response:
+    """Whether this process serves requests at all; no word on anything it leans on."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz", include_in_schema=False)
+async def readyz(the: TheServices) -> Response:
+    """Whether traffic should come here: this process and its Redis, never a venue."""
+    reasons = [f"background task {name} has died" for name in the.lifecycle.failed_tasks]
+    if the.lifecycle.is_draining:
+        reasons.append("draining")
+    if not the.store.is_up:
+        reasons.append("Redis cannot be reached")
+    reasons += [f"the limiter of {name} has stopped" for name in the.limiters if not the.limiters[name].is_serving]
+    if reasons:
+        return JSONResponse({"status": "not ready", "reasons": reasons}, 503)
+    return JSONResponse({"status": "ready"})
+
+
+def _problems(the: Services) -> list[str]:
+    problems = [f"background task {name} has died" for name in the.lifecycle.failed_tasks]
+    if not the.store.is_up:
+        problems.append("Redis cannot be reached: no orders, no venue reads; cancels still go out")
+    for name in the.venues:
+        if not the.markets.is_loaded(name):
+            problems.append(f"{name} has not told its markets yet")
+        if not the.clocks[name].is_measured:
+            problems.append(f"the clock of {name} has not been measured: no orders there")
+    return problems
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

@@ -1,0 +1,251 @@
+"""Wiring: what the settings say, put together and kept running. The only module that sees everything."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from adapters.common.transport import HttpTransport
+from adapters.models import VenueName
+from gateway import __version__
+from gateway.accounts import Account, Accounts
+from gateway.addresses import AllowList
+from gateway.api import document, handlers
+from gateway.api.edge import Edge
+from gateway.api.routes import accounts, auth, markets, orders, system, venues
+from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
+from gateway.clock import VenueClock
+from gateway.errors import Code, Refusal
+from gateway.fanout.settings import FanoutSettings
+from gateway.feeds import FeedSettings, MarketFeeds
+from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.market_reads import MarketReads
+from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.orders.cancelling import Cancelling
+from gateway.orders.finding import Finding
+from gateway.orders.identity import Identities
+from gateway.orders.in_flight import InFlight
+from gateway.orders.placing import Placing
+from gateway.orders.records import Records
+from gateway.orders.sending import Sending
+from gateway.orders.settling import Settling
+from gateway.orders.sweep import Sweeps
+from gateway.reference import Markets
+from gateway.reload import Reload
+from gateway.services import Lifecycle, Services, public_throttle
+from gateway.settings import Scope, Settings
+from gateway.store.client import Store
+from gateway.ws.connection import Verify
+from gateway.ws.endpoint import Sockets
+
+_log = structlog.get_logger()
+
+OURSELVES = "crossgate"
+"""Our own name as a client of the limiter: reference data, clocks, streams, sweeps."""
+
+_DRAIN_S = 10.0
+_CONNECTIONS_MAX = 64
+"""Connections to one venue at once; more calls than that wait for one."""
+
+
+def create_app(settings: Settings, redis_url: str, *, config: Path | None = None) -> ASGIApp:
+    """The gateway as an ASGI application; with `config`, SIGHUP makes it read that file again.
+
+    Raises `ConfigError`, naming the key, for settings that are well-formed and still cannot work: a secret that is not
+    there, an adapter nobody wrote, credentials that contradict themselves.
+    """
+    parts = _Parts(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            services = app.state.services = await _start(parts, redis_url, stack)
+            sockets = app.state.sockets = Sockets(
+                services.feeds.hub,
+                parts.venues,
+                services.markets.find,
+                verify=_verify_with(parts.tokens),
+                needs_token=not settings.auth.public,
+            )
+            reload = Reload(config, settings, partial(_take_up, parts, services))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+            _log.info("started", version=__version__, replica=services.replica, venues=sorted(parts.venues))
+            yield
+            services.lifecycle.is_draining = True
+            sockets.drain()
+            await services.in_flight.drain(_DRAIN_S)
+            _log.info("stopping", replica=services.replica)
+
+    app = FastAPI(title="Crossgate", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    for routes in (system, auth, venues, markets, accounts, orders):
+        app.include_router(routes.router)
+    handlers.install(app)
+    document.install(app)
+
+    @app.websocket("/v1/ws")
+    async def stream(websocket: WebSocket) -> None:
+        await app.state.sockets.serve(websocket)
+
+    return Edge(
+        app,
+        tokens=parts.tokens,
+        budget=ClientBudget(settings.server.client_requests_per_s, time.monotonic),
+        trusted_proxies=AllowList(settings.auth.trusted_proxies),
+    )
+
+
+class _Parts:
+    """What can be built before anything runs: whatever is wrong with the settings shows here."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        secrets_read = Secrets(settings)
+        self.identities = Identities(secrets_read.ids)
+        self.clients = Clients(settings)
+        self.tokens = Tokens(
+            secrets_read.token_seeds,
+            audience=settings.auth.audience,
+            lifetime_s=settings.auth.token_lifetime_s,
+            find_client=self.clients.get,
+        )
+        self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
+        self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
+        self.venues = open_venues(settings, self.transport, self.clocks)
+        self.opened = open_accounts(settings, secrets_read, self.venues, self.transport)
+
+
+def _take_up(parts: _Parts, services: Services, settings: Settings) -> None:
+    opened = open_accounts(settings, Secrets(settings), parts.venues, parts.transport)
+    services.accounts.take_up(_accounts(opened, services.limiters))
+    services.clients.take_up(settings)
+
+
+def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
+    for name, (venue, at_venue) in opened.items():
+        yield Account(name, venue, at_venue, limiters[venue.name])
+
+
+async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
+    """Start everything that runs; `stack` ends it in the opposite order."""
+    settings, opened, clocks = parts.settings, parts.venues, parts.clocks
+    stack.push_async_callback(parts.transport.aclose)
+    store = await stack.enter_async_context(Store.open(redis_url, timeout_s=settings.redis.timeout_s))
+    limiters = {
+        name: await stack.enter_async_context(Limiter(store, name, venue.limits, _limiter_settings(settings)))
+        for name, venue in opened.items()
+    }
+
+    def our_throttle(venue: VenueName) -> Throttle:
+        return public_throttle(limiters[venue], OURSELVES)
+
+    found = Markets(opened, our_throttle)
+    replica = secrets.token_hex(4)
+    feeds = await stack.enter_async_context(
+        MarketFeeds(store, opened, found.find, our_throttle, replica_id=replica, settings=_feed_settings(settings))
+    )
+    held = Accounts(_accounts(parts.opened, limiters))
+    records = {name: Records(store, name) for name in opened}
+    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
+    finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
+    in_flight = InFlight()
+    lifecycle = Lifecycle()
+    background = _Background(lifecycle)
+    stack.push_async_callback(background.stop)
+    for name, venue in opened.items():
+        background.start(f"markets of {name}", found.keep_fresh(name))
+        background.start(f"clock of {name}", clocks[name].keep_measured(venue, our_throttle(name), store))
+    sweeps = Sweeps(held, store=store, records=records, settling=settling, replica=replica)
+    background.start("sweeps", sweeps.run())
+    return Services(
+        settings=settings,
+        replica=replica,
+        lifecycle=lifecycle,
+        store=store,
+        venues=opened,
+        clocks=clocks,
+        limiters=limiters,
+        markets=found,
+        accounts=held,
+        clients=parts.clients,
+        tokens=parts.tokens,
+        placing=Placing(
+            accounts=held,
+            markets=found,
+            records=records,
+            clocks=clocks,
+            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+            identities=parts.identities,
+            settings=settings.orders,
+            in_flight=in_flight,
+        ),
+        finding=finding,
+        cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
+        settling=settling,
+        in_flight=in_flight,
+        feeds=feeds,
+        market_reads=MarketReads(feeds.hub, opened),
+    )
+
+
+def _verify_with(tokens: Tokens) -> Verify:
+    async def verify(token: str, websocket: WebSocket) -> Client:
+        try:
+            client = tokens.verify(token)
+        except TokenRefused as error:
+            raise Refusal(Code.AUTHENTICATION_FAILED, str(error)) from error
+        return admitted(client, Scope.READ, websocket.state.context.address)
+
+    return verify
+
+
+class _Background:
+    """Tasks that never end by themselves; one that does makes the replica unready."""
+
+    def __init__(self, lifecycle: Lifecycle):
+        self._lifecycle = lifecycle
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._is_stopping:
+            return
+        error = None if task.cancelled() else task.exception()
+        _log.error("background_task_died", task=task.get_name(), exc_info=error)
+        self._lifecycle.failed_tasks.append(task.get_name())
+
+    async def stop(self) -> None:
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _limiter_settings(settings: Settings) -> LimiterSettings:
+    config = settings.limiter
+    return LimiterSettings(
+        hard_timeout_s=config.hard_timeout_ms / 1000,
+        max_wait_s=config.max_wait_ms / 1000,
+        reserve_share=config.reserve_share,
+        queue_max=config.queue_max,
+        assume_unspent=config.assume_unspent,
+    )
+
+
+def _feed_settings(settings: Settings) -> FeedSettings:
+    lease_s, linger_s = settings.feeds.lease_ms / 1000, settings.feeds.linger_ms / 1000
+    return FeedSettings(lease_s=lease_s, linger_s=linger_s, fanout=FanoutSettings(silence_s=lease_s, linger_s=linger_s))

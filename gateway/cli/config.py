@@ -1,0 +1,30 @@
+"""`crossgate config`: look at the configuration before it is used."""
+
+import json
+
+import typer
+
+from gateway.app import create_app
+from gateway.cli.fail import fail_config
+from gateway.cli.options import ConfigFile
+from gateway.config_file import ConfigError, load
+from gateway.settings import Settings
+
+app = typer.Typer(help="Look at the configuration before it is used.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(config: ConfigFile = None) -> None:
+    """Read the configuration and every secret it points at, as `serve` would; connect to nothing."""
+    try:
+        settings = load(config)
+        create_app(settings, "redis://127.0.0.1")
+    except ConfigError as error:
+        fail_config(error)
+    typer.echo(f"ok: {len(settings.venues)} venues, {len(settings.accounts)} accounts, {len(settings.clients)} clients")
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of the configuration file."""
+    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))

@@ -1,0 +1,27 @@
+"""`crossgate keys`: make secrets, and what the configuration keeps of them."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.auth.secrets import new_client_secret, new_seed, secret_sha256
+
+app = typer.Typer(help="Make secrets, and what the configuration keeps of them.", no_args_is_help=True)
+
+
+@app.command("client")
+def client(name: Annotated[str, typer.Argument(help="The client's name in the configuration.")]) -> None:
+    """Make a secret for a client, and the lines that let it in."""
+    secret = new_client_secret()
+    typer.echo("Give these to the bot; the secret is shown once and stored nowhere:")
+    typer.echo(f"  api_key:    {name}")
+    typer.echo(f"  api_secret: {secret}")
+    typer.echo("And add this to the configuration:")
+    typer.echo(f"  clients:\n    {name}:\n      scopes: [read, trade]\n      accounts: {{}}")
+    typer.echo(f"      key_sha256: [{secret_sha256(secret)}]")
+
+
+@app.command("seed")
+def seed() -> None:
+    """Make a key for `keys.tokens` or `keys.ids`: put it in a file only the gateway can read."""
+    typer.echo(new_seed())

@@ -1,0 +1,93 @@
+"""HTTP for clients that are slow or send too much: refused before anything else looks at them.
+
+uvicorn reads a request for as long as it takes and headers of any size; this protocol bounds both.
+"""
+
+import asyncio
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.api.context import now_ms
+from gateway.api.problem import STATUS
+from gateway.errors import Code
+
+HEADERS_MAX_BYTES = 16 * 1024
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Bounds the size of a request's head, and the time from its first byte to its last."""
+
+    request_timeout_s = 10.0
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._is_reading_head = True
+        self._head_bytes = 0
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # A first request must come; for later ones uvicorn's own keep-alive timer waits.
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():  # what follows a refused request is not looked at
+            return
+        if self._is_reading_head:
+            # What came in earlier reads belongs to a head that is not complete yet: even one endless header is bounded.
+            if self._head_bytes > HEADERS_MAX_BYTES:
+                self._refuse(Code.HEADERS_TOO_LARGE, f"the headers are larger than {HEADERS_MAX_BYTES} bytes")
+                return
+            self._head_bytes += len(data)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self._is_reading_head, self._head_bytes = True, 0
+        self._start_timer()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_reading_head = False
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEADERS_MAX_BYTES:
+            self._refuse(Code.HEADERS_TOO_LARGE, f"the headers are larger than {HEADERS_MAX_BYTES} bytes")
+            raise _RequestRefused
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_timer()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            self._refuse(Code.INVALID_REQUEST, "this is not HTTP/1.1 as the standard has it")
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._late = self.loop.call_later(self.request_timeout_s, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _refuse(self, code: Code, message: str) -> None:
+        error = {"code": code, "message": message, "retryable": False, "request_id": secrets.token_hex(8)}
+        body = msgspec.json.encode({"success": False, "error": error, "timestamp": now_ms()})
+        head = (
+            f"HTTP/1.1 {STATUS[code]} {HTTPStatus(STATUS[code]).phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+class _RequestRefused(Exception):
+    """Raised out of the parser, so that it stops where it is."""

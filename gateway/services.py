@@ -1,0 +1,61 @@
+"""Everything a running gateway consists of, as the edges see it; `app` puts it together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adapters.contract import Venue
+from adapters.models import VenueName
+from gateway.accounts import EGRESS, Accounts
+from gateway.auth import Clients, Tokens
+from gateway.clock import VenueClock
+from gateway.feeds import MarketFeeds
+from gateway.limiter import Limiter, Throttle
+from gateway.market_reads import MarketReads
+from gateway.orders.cancelling import Cancelling
+from gateway.orders.finding import Finding
+from gateway.orders.in_flight import InFlight
+from gateway.orders.placing import Placing
+from gateway.orders.settling import Settling
+from gateway.reference import Markets
+from gateway.settings import Settings
+from gateway.store.client import Store
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Where in its life this replica is."""
+
+    is_draining: bool = False
+    failed_tasks: list[str] = field(default_factory=list)
+    """Names of background tasks that ended though they never should: the replica is not ready then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    replica: str
+    lifecycle: Lifecycle
+    store: Store
+    venues: Mapping[VenueName, Venue]
+    clocks: Mapping[VenueName, VenueClock]
+    limiters: Mapping[VenueName, Limiter]
+    markets: Markets
+    accounts: Accounts
+    clients: Clients
+    tokens: Tokens
+    placing: Placing
+    finding: Finding
+    cancelling: Cancelling
+    settling: Settling
+    in_flight: InFlight
+    feeds: MarketFeeds
+    market_reads: MarketReads
+
+    def public_throttle(self, venue: VenueName, client: str) -> Throttle:
+        """The budget of a venue's public reads, as one caller sees it."""
+        return public_throttle(self.limiters[venue], client)
+
+
+def public_throttle(limiter: Limiter, client: str) -> Throttle:
+    """A limiter's budget for calls that no account makes."""
+    return limiter.throttle(client=client, account=None, egress=EGRESS)
