@@ -84,10 +84,15 @@ class Capabilities:
     cancel_by_client_id: bool
     deduplication: Deduplication
     order_lookup: OrderLookup
-    order_expiry_window_max_ms: int | None
-    """Longest window in which the venue still accepts a signed order; None if it enforces no expiry."""
+    order_window_min_ms: int
+    order_window_max_ms: int
+    """How long after its send time the venue may still accept a signed order: what a signature can ask for. Equal where
+    the venue has one window for all."""
     book_source: BookSource
     book_depth_max: int
+    book_keeps_depth: bool
+    """The stream itself keeps the book at its depth: a level that is pushed out is removed, one that moves in comes
+    whole. False: deltas concern the whole book, and a snapshot may show only part of it."""
     trades_max: int
 
 
@@ -164,6 +169,31 @@ class Throttle(Protocol):
         A block left before `start` costs nothing; left without `answered`, its units count as in flight until the
         hard timeout has passed.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A venue's bearer token; `expires_us` by the venue's clock, `lifetime_us` from its issue to that."""
+
+    value: str = field(repr=False)
+    expires_us: int
+    lifetime_us: int
+
+
+FetchToken = Callable[[], Awaitable[Token]]
+
+
+class TokenCache(Protocol):
+    """One account's token, shared by the whole fleet."""
+
+    async def get(self, fetch: FetchToken) -> str:
+        """A token good for now; `fetch` logs in, and is called by one caller in the fleet at a time, if by any.
+
+        Raises what `fetch` raises.
+        """
+
+    async def refused(self, token: str) -> None:
+        """The venue refused `token`: the next `get` brings another, unless somebody has renewed it meanwhile."""
 
 
 class Clock(Protocol):
@@ -296,6 +326,8 @@ class VenueAccount:
     trading: Trading | None = None
     data: AccountData | None = None
     streams: AccountStreams | None = None
+    log_in: Callable[[Throttle], Awaitable[Token]] | None = None
+    """Fetches a new token, so that it can be renewed ahead of its expiry; None where the venue has no tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +348,7 @@ class Venue:
     credential_fields: frozenset[str]
     market_data: MarketData
     streams: Streams
-    open_account: Callable[[AccountName, Mapping[str, str], Transport], VenueAccount]
+    open_account: Callable[[AccountName, Mapping[str, str], Transport, TokenCache], VenueAccount]
     """Raises `ValueError`, naming the field, for credentials that cannot be right."""
 
 
@@ -326,7 +358,9 @@ class VenueSettings:
 
     name: VenueName
     endpoints: Endpoints | None = None
-    """None: the venue's own production addresses."""
+    """None: the venue's own addresses of the environment."""
+    environment: str = "production"
+    """One of the venue's own environments; its rules (a testnet without limits) hold at any endpoints."""
     read_timeout_s: float = 5.0
     order_timeout_s: float = 1.5
     limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from adapters.models import AccountName
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Throttle
+from gateway.store.tokens import AccountTokens
 
 EGRESS = "default"
 """The one address this process's requests leave from, as the limiter names it."""
@@ -21,6 +22,7 @@ class Account:
     venue: Venue
     at_venue: VenueAccount
     limiter: Limiter
+    tokens: AccountTokens
 
     @property
     def trading(self) -> Trading:

@@ -42,9 +42,11 @@ from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweeps
 from gateway.reference import Markets
 from gateway.reload import Reload
+from gateway.renewals import Renewals
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
+from gateway.store.tokens import TokenVault
 from gateway.ws.connection import Verify
 from gateway.ws.endpoint import Sockets
 
@@ -121,18 +123,24 @@ class _Parts:
         self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
         self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
         self.venues = open_venues(settings, self.transport, self.clocks)
-        self.opened = open_accounts(settings, secrets_read, self.venues, self.transport)
+        self.vault = TokenVault(secrets_read.seal)
+        self.opened = self.open_accounts(settings, secrets_read)
+
+    def open_accounts(self, settings: Settings, secrets_read: Secrets) -> OpenedAccounts:
+        return open_accounts(
+            settings, secrets_read, self.venues, transport=self.transport, vault=self.vault, clocks=self.clocks
+        )
 
 
 def _take_up(parts: _Parts, services: Services, settings: Settings) -> None:
-    opened = open_accounts(settings, Secrets(settings), parts.venues, parts.transport)
+    opened = parts.open_accounts(settings, Secrets(settings))
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
 
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
-    for name, (venue, at_venue) in opened.items():
-        yield Account(name, venue, at_venue, limiters[venue.name])
+    for name, one in opened.items():
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -140,6 +148,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     settings, opened, clocks = parts.settings, parts.venues, parts.clocks
     stack.push_async_callback(parts.transport.aclose)
     store = await stack.enter_async_context(Store.open(redis_url, timeout_s=settings.redis.timeout_s))
+    parts.vault.open(store)
     limiters = {
         name: await stack.enter_async_context(Limiter(store, name, venue.limits, _limiter_settings(settings)))
         for name, venue in opened.items()
@@ -166,6 +175,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         background.start(f"clock of {name}", clocks[name].keep_measured(venue, our_throttle(name), store))
     sweeps = Sweeps(held, store=store, records=records, settling=settling, replica=replica)
     background.start("sweeps", sweeps.run())
+    background.start("token renewals", Renewals(held).run())
     return Services(
         settings=settings,
         replica=replica,

@@ -1,6 +1,7 @@
 """Opening venues and accounts from the settings: secrets read, adapters found, credentials checked."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from adapters.contract import Clock, Endpoints, Transport, Venue, VenueAccount, VenueSettings
 from adapters.models import AccountName, VenueName
@@ -8,8 +9,19 @@ from adapters.registry import FACTORIES
 from gateway.auth.secrets import seed_bytes
 from gateway.config_file import ConfigError
 from gateway.settings import SecretSource, Settings
+from gateway.store.tokens import AccountTokens, TokenVault
 
-OpenedAccounts = dict[AccountName, tuple[Venue, VenueAccount]]
+
+@dataclass(frozen=True, slots=True)
+class OpenedAccount:
+    """One account at its venue, and where its token is kept."""
+
+    venue: Venue
+    at_venue: VenueAccount
+    tokens: AccountTokens
+
+
+OpenedAccounts = Mapping[AccountName, OpenedAccount]
 
 
 class Secrets:
@@ -21,6 +33,8 @@ class Secrets:
             self._seed(f"keys.tokens.{number}", source) for number, source in enumerate(settings.keys.tokens)
         ]
         self.ids = self._seed("keys.ids", settings.keys.ids)
+        # Without one nothing is ever sealed: `open_accounts` refuses venues that would need it.
+        self.seal = bytes(32) if settings.keys.seal is None else self._seed("keys.seal", settings.keys.seal)
         self.credentials = {
             name: {
                 field: self._read(f"accounts.{name}.credentials.{field}", source)
@@ -61,6 +75,7 @@ def open_venues(settings: Settings, transport: Transport, clocks: Mapping[VenueN
         venue_settings = VenueSettings(
             name=VenueName(name),
             endpoints=endpoints,
+            environment=config.environment,
             read_timeout_s=config.read_timeout_s,
             order_timeout_s=config.order_timeout_s,
             limits={rule: (limit.limit, limit.period_ms) for rule, limit in config.limits.items()},
@@ -73,19 +88,28 @@ def open_venues(settings: Settings, transport: Transport, clocks: Mapping[VenueN
 
 
 def open_accounts(
-    settings: Settings, secrets_read: Secrets, opened: Mapping[VenueName, Venue], transport: Transport
+    settings: Settings,
+    secrets_read: Secrets,
+    opened: Mapping[VenueName, Venue],
+    *,
+    transport: Transport,
+    vault: TokenVault,
+    clocks: Mapping[VenueName, Clock],
 ) -> OpenedAccounts:
     """Open every account with its credentials. Raises `ConfigError`; no credential is ever in its message."""
-    accounts_at_venues: OpenedAccounts = {}
+    opened_accounts: dict[AccountName, OpenedAccount] = {}
     for name, config in settings.accounts.items():
         venue = opened[VenueName(config.venue)]
         credentials = secrets_read.credentials[name]
         if credentials.keys() != venue.credential_fields:
             needed = ", ".join(sorted(venue.credential_fields))
             raise ConfigError([f"accounts.{name}.credentials: {venue.name} needs exactly {needed}"])
+        tokens = vault.cache(venue.name, AccountName(name), clocks[venue.name])
         try:
-            at_venue = venue.open_account(AccountName(name), credentials, transport)
+            at_venue = venue.open_account(AccountName(name), credentials, transport, tokens)
         except ValueError as error:
             raise ConfigError([f"accounts.{name}.credentials: {error}"]) from None
-        accounts_at_venues[AccountName(name)] = (venue, at_venue)
-    return accounts_at_venues
+        if at_venue.log_in is not None and settings.keys.seal is None:
+            raise ConfigError([f"keys.seal: is required, since {venue.name} has tokens that are kept in Redis"])
+        opened_accounts[AccountName(name)] = OpenedAccount(venue, at_venue, tokens)
+    return opened_accounts

@@ -128,6 +128,8 @@ class KeySettings(_Section):
     """Seeds that sign our tokens: the first signs, all verify."""
     ids: SecretSource
     """Key that order ids and the venues' client ids derive from. It never changes."""
+    seal: SecretSource | None = None
+    """Key that venues' tokens are sealed with before they go to Redis; required where a venue has tokens."""
 
 
 class AuthSettings(_Section):
@@ -147,7 +149,7 @@ class LimitOverride(_Section):
 class VenueConfig(_Section):
     adapter: Name | None = None
     """Which adapter speaks to it; by default the one of the same name."""
-    environment: Literal["production", "sandbox"] = "production"
+    environment: Literal["production", "testnet", "sandbox"] = "production"
     rest_url: str | None = None
     ws_url: str | None = None
     read_timeout_s: float = Field(default=5, gt=0, le=60)

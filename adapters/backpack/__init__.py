@@ -18,6 +18,7 @@ from adapters.contract import (
     Deduplication,
     Endpoints,
     OrderLookup,
+    TokenCache,
     Transport,
     Venue,
     VenueAccount,
@@ -37,9 +38,11 @@ CAPABILITIES = Capabilities(
     cancel_by_client_id=True,
     deduplication=Deduplication.NONE,
     order_lookup=OrderLookup.RESTING,
-    order_expiry_window_max_ms=60_000,
+    order_window_min_ms=1,
+    order_window_max_ms=60_000,
     book_source=BookSource.REST,
     book_depth_max=BOOK_DEPTHS[-1],
+    book_keeps_depth=False,
     trades_max=TRADES_MAX,
 )
 
@@ -65,7 +68,11 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
             key=key,
         )
 
-    def open_account(name: AccountName, credentials: Mapping[str, str], transport: Transport) -> VenueAccount:
+    def open_account(
+        name: AccountName, credentials: Mapping[str, str], transport: Transport, tokens: TokenCache
+    ) -> VenueAccount:
+        """Every request is signed by itself: there are no tokens at this venue."""
+        del tokens
         key = Key(credentials)
         signed = rest(transport, key)
         return VenueAccount(

@@ -5,7 +5,7 @@ Prices, quantities and amounts are `Decimal`; instants are integer microseconds 
 
 from adapters.models.account import Balance, MarginMode, Position, PositionSide
 from adapters.models.book import BookDelta, BookSnapshot, Level
-from adapters.models.event import ChannelState, OrderEvent, StreamEvent, StreamState
+from adapters.models.event import ChannelState, FillEvent, OrderEvent, StreamEvent, StreamState
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
 from adapters.models.market import Market, MarketStatus, MarketType
 from adapters.models.order import (
@@ -29,6 +29,7 @@ __all__ = [
     "BookSnapshot",
     "ChannelState",
     "Fill",
+    "FillEvent",
     "Level",
     "Liquidity",
     "MarginMode",

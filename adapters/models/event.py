@@ -36,4 +36,14 @@ class OrderEvent:
     received_time_us: int
 
 
-StreamEvent = Ticker | BookSnapshot | BookDelta | Trade | OrderEvent | ChannelState
+@dataclass(frozen=True, slots=True)
+class FillEvent:
+    """One of our own trades, where a venue tells it apart from the order's change."""
+
+    account: AccountName
+    fill: Fill
+    venue_time_us: int
+    received_time_us: int
+
+
+StreamEvent = Ticker | BookSnapshot | BookDelta | Trade | OrderEvent | FillEvent | ChannelState

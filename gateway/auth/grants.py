@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -93,5 +94,12 @@ def _client(name: str, config: ClientConfig, profile: ProfileConfig | None) -> C
 
 
 def _version(config: ClientConfig, profile: ProfileConfig) -> str:
-    facts = repr((config.model_dump(mode="json"), profile.model_dump(mode="json")))
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    """The same on every replica: sets are written in order, whatever order this process keeps them in."""
+    facts = [
+        config.desk,
+        sorted(config.scopes or profile.scopes or ()),
+        sorted(config.accounts.items()),
+        sorted(config.key_sha256),
+        sorted(config.ip_allow),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

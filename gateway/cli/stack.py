@@ -87,7 +87,7 @@ def _write_config(
     options: StackOptions, directory: Path, venue: Mapping[str, str], accounts: Sequence[Mapping[str, str]], secret: str
 ) -> Path:
     """The configuration a gateway of this set reads; its secrets are files beside it."""
-    for name in ("tokens", "ids"):
+    for name in ("tokens", "ids", "seal"):
         (directory / f"{name}.key").write_text(new_seed())
     for account in accounts:
         (directory / f"{account['name']}.secret").write_text(account["secret_key"])
@@ -97,6 +97,7 @@ def _write_config(
         "keys": {
             "tokens": [{"file": str(directory / "tokens.key")}],
             "ids": {"file": str(directory / "ids.key")},
+            "seal": {"file": str(directory / "seal.key")},
         },
         "venues": {
             venue["venue"]: {"environment": "sandbox", "rest_url": venue["url"], "ws_url": venue["ws_url"]},

@@ -42,14 +42,15 @@ class Load(Enum):
 class Book:
     """The levels of one market, at one update id."""
 
-    def __init__(self, *, depth: int, kept_max: int = 2000):
+    def __init__(self, *, depth: int, keeps_depth: bool = False, kept_max: int = 2000):
+        """`keeps_depth`: the venue's deltas move levels in and out of the depth themselves; nothing is unknown."""
         self.update_id: int | None = None
         """None while there is no snapshot."""
         self.venue_time_us: int | None = None
         self.received_time_us = 0
-        self._depth = depth
-        self._bids = _Side(best=max, depth=depth)
-        self._asks = _Side(best=min, depth=depth)
+        horizon_depth = None if keeps_depth else depth
+        self._bids = _Side(best=max, depth=horizon_depth)
+        self._asks = _Side(best=min, depth=horizon_depth)
         self._kept: deque[BookDelta] = deque(maxlen=kept_max)
         self._straddle = False
         self._ignored = 0
@@ -147,7 +148,7 @@ class Book:
 class _Side:
     """Bids or asks: quantities by price, the best price, and how far the venue's snapshot reached."""
 
-    def __init__(self, *, best: Callable[[Iterable[Decimal]], Decimal], depth: int):
+    def __init__(self, *, best: Callable[[Iterable[Decimal]], Decimal], depth: int | None):
         self.levels: dict[Decimal, Decimal] = {}
         self.best_price: Decimal | None = None
         self._best = best
@@ -157,12 +158,12 @@ class _Side:
 
     @property
     def is_thin(self) -> bool:
-        return self._horizon is not None and len(self.levels) < self._depth // 2
+        return self._horizon is not None and self._depth is not None and len(self.levels) < self._depth // 2
 
     def load(self, levels: Sequence[Level]) -> bool:
         self.levels.clear()
         self.best_price = None
-        self._horizon = levels[-1].price if len(levels) >= self._depth else None
+        self._horizon = levels[-1].price if self._depth is not None and len(levels) >= self._depth else None
         return self.apply(levels)
 
     def apply(self, changes: Iterable[Level]) -> bool:

@@ -24,7 +24,7 @@ class BookFeed:
         self.need = Need.NOTHING
         self.is_restoring = False
         self.is_closed = False
-        self.book = Book(depth=self.depth)
+        self.book = Book(depth=self.depth, keeps_depth=capabilities.book_keeps_depth)
         self._restart = Need.FETCH if capabilities.book_source is BookSource.REST else Need.RESUBSCRIBE
         self._sound_us: int | None = None
         """When the book was last known to be the venue's; None without one."""

@@ -59,6 +59,9 @@ class Sending:
         records = self._records[intent.venue]
         record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms())
 
+        can = account.venue.capabilities
+        window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
+
         async def begin_send() -> SendTime:
             nonlocal record
             try:
@@ -66,7 +69,7 @@ class Sending:
                     intent,
                     nonce=nonce,
                     clock_difference_ms=self._clocks[intent.venue].venue_minus_redis_ms,
-                    window_ms=self._settings.window_ms,
+                    window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
                 )
             except StoreUnavailable as error:
@@ -78,9 +81,9 @@ class Sending:
                 state=State.SENT,
                 version=leave.version,
                 send_ms=leave.send_ms,
-                window_ms=self._settings.window_ms,
+                window_ms=window_ms,
             )
-            return SendTime(leave.send_ms, self._settings.window_ms)
+            return SendTime(leave.send_ms, window_ms)
 
         started = time.perf_counter()
         try:

@@ -107,3 +107,16 @@ def recent_orders(venue: VenueName, account: AccountName) -> str:
 def sweep_lease(venue: VenueName, account: AccountName) -> str:
     """A string: the replica that sweeps the account's pending orders; lives for a few sweeps."""
     return _key(venue, "order", "sweep", account)
+
+
+# --- venue tokens
+
+
+def token(venue: VenueName, account: AccountName) -> str:
+    """A hash: the account's sealed token and its generation; lives as long as the token."""
+    return _key(venue, "token", "sealed", account)
+
+
+def token_lease(venue: VenueName, account: AccountName) -> str:
+    """A string: the caller that logs in for the whole fleet; lives as long as a login may take."""
+    return _key(venue, "token", "lease", account)

@@ -26,7 +26,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example of docs/configuration.md as a file, with the secrets it names beside it."""
     [text] = re.findall(r"```yaml\n(.*?)```", CONFIGURATION, re.DOTALL)
     (tmp_path / "secrets").mkdir()
-    for name in ("tokens.key", "ids.key"):
+    for name in ("tokens.key", "ids.key", "seal.key"):
         (tmp_path / "secrets" / name).write_text(new_seed())
     (tmp_path / "secrets/main-01.key").write_text(BACKPACK_KEY["public"])
     (tmp_path / "secrets/main-01.secret").write_text(BACKPACK_KEY["secret"])

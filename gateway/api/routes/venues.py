@@ -25,7 +25,8 @@ class Capabilities(Shape):
     cancel_by_client_id: bool
     deduplication: str
     order_lookup: str
-    order_expiry_window_max_ms: int | None
+    order_window_min_ms: int
+    order_window_max_ms: int
     book_depth_max: int
     trades_max: int
 
@@ -86,7 +87,8 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             cancel_by_client_id=can.cancel_by_client_id,
             deduplication=can.deduplication,
             order_lookup=can.order_lookup,
-            order_expiry_window_max_ms=can.order_expiry_window_max_ms,
+            order_window_min_ms=can.order_window_min_ms,
+            order_window_max_ms=can.order_window_max_ms,
             book_depth_max=can.book_depth_max,
             trades_max=can.trades_max,
         ),

@@ -38,6 +38,7 @@ from adapters.models import (
     Trade,
 )
 from tests.adapters.backpack.samples import VENUE, RecordingThrottle
+from tests.adapters.memory_tokens import MemoryTokens
 
 D = Decimal
 
@@ -108,7 +109,7 @@ async def rig(sandbox: Sandbox) -> AsyncIterator[Rig]:
     transport = HttpTransport()
     settings = VenueSettings(VENUE, Endpoints(sandbox.url, sandbox.ws_url), order_timeout_s=1.0)
     venue = backpack(settings, transport=transport, clock=SystemClock())
-    account = venue.open_account(AccountName("desk"), sandbox.credentials, transport)
+    account = venue.open_account(AccountName("desk"), sandbox.credentials, transport, MemoryTokens())
     throttle = RecordingThrottle()
     markets = {str(market.symbol): market for market in await venue.market_data.markets(throttle)}
     yield Rig(venue, account, markets, throttle)

@@ -33,6 +33,7 @@ from tests.adapters.backpack.samples import (
     golden_bytes,
 )
 from tests.adapters.loopback import Loopback, Script, Seen, answering, loopback, response
+from tests.adapters.memory_tokens import MemoryTokens
 
 D = Decimal
 CID = VenueClientId("424242")
@@ -70,7 +71,7 @@ async def rig(script: Script | bytes, **settings: Any) -> AsyncIterator[Rig]:
             VenueSettings(VENUE, endpoints, **settings), transport=transport, clock=FixedClock()
         )
         credentials = {"api_key": PUBLIC, "api_secret": SEED}
-        account = venue.open_account(AccountName("main"), credentials, transport)
+        account = venue.open_account(AccountName("main"), credentials, transport, MemoryTokens())
         yield Rig(server, RecordingThrottle(), venue, account)
         await transport.aclose()
 
@@ -392,7 +393,9 @@ async def test_nothing_is_sent_where_nobody_listens() -> None:
         transport=(transport := HttpTransport()),
         clock=FixedClock(),
     )
-    r.account = r.venue.open_account(AccountName("main"), {"api_key": PUBLIC, "api_secret": SEED}, transport)
+    r.account = r.venue.open_account(
+        AccountName("main"), {"api_key": PUBLIC, "api_secret": SEED}, transport, MemoryTokens()
+    )
     with pytest.raises(errors.NeverSent):
         await r.place()
     assert r.throttle.events == ["granted"]

@@ -165,3 +165,15 @@ def test_a_lost_repeated_or_reordered_delta_is_noticed_or_harmless(
             book.load(data.draw(st.sampled_from(states)))
         book.apply(each)
         assert book.update_id is None or is_right(book, states)
+
+
+def test_a_book_whose_stream_keeps_its_depth_takes_what_moves_in() -> None:
+    """Its deltas push levels out and bring others in, so that none beyond the first snapshot is unknown."""
+    book = Book(depth=2, keeps_depth=True)
+    assert (
+        book.load(snapshot(1, bids=levels(("10", "1"), ("9", "1")), asks=levels(("11", "1"), ("12", "1"))))
+        is Load.LOADED
+    )
+    assert book.apply(delta(1, 2, bids=levels(("9", "0"), ("8", "5")))) is Step.APPLIED
+    assert [level.price for level in book.bids()] == [10, 8]
+    assert not book.is_thin

@@ -1,0 +1,6 @@
+"""Numbers of what the store keeps."""
+
+from prometheus_client import Counter
+
+TOKENS_FETCHED = Counter("crossgate_tokens_fetched_total", "Logins at a venue by this replica", ["venue"])
+TOKENS_REFUSED = Counter("crossgate_tokens_refused_total", "Tokens a venue refused before their end", ["venue"])
