@@ -108,15 +108,21 @@ class Store:
         return int(seconds) * 1_000_000 + int(microseconds)
 
     @asynccontextmanager
-    async def subscriber(self) -> AsyncIterator[PubSub]:
-        """Open a connection of its own for pub/sub, which may stay silent for ever. redis-py's errors get out."""
+    async def dedicated(self) -> AsyncIterator[Redis]:
+        """Open a connection of its own, for reads that wait in Redis. redis-py's errors get out."""
         redis = Redis.from_url(
             self._url,
             socket_timeout=None,
             socket_connect_timeout=self._timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
-        async with redis, redis.pubsub() as pubsub:
+        async with redis:
+            yield redis
+
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncIterator[PubSub]:
+        """Open a connection of its own for pub/sub, which may stay silent for ever. redis-py's errors get out."""
+        async with self.dedicated() as redis, redis.pubsub() as pubsub:
             yield pubsub
 
     def _script_call(

@@ -120,3 +120,21 @@ def token(venue: VenueName, account: AccountName) -> str:
 def token_lease(venue: VenueName, account: AccountName) -> str:
     """A string: the caller that logs in for the whole fleet; lives as long as a login may take."""
     return _key(venue, "token", "lease", account)
+
+
+# --- journals
+
+
+def journal(venue: VenueName, account: AccountName) -> str:
+    """A stream: what happened on the account, in order; cut to about `journal.entry.MAX_LENGTH` entries."""
+    return _key(venue, "journal", "entries", account)
+
+
+def journal_fills(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: ids of the trades already in the journal, by time; cut to as many as the journal has entries."""
+    return _key(venue, "journal", "fills", account)
+
+
+def live_orders(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: orders that rest at the venue, by when that was seen (Redis time, ms)."""
+    return _key(venue, "order", "live", account)

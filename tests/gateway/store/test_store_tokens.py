@@ -71,12 +71,13 @@ class Fleet:
 async def fleet(url: str, size: int = 3, *, seal: bytes = SEAL) -> AsyncIterator[Fleet]:
     clock, venue = Clock(), VenueName(f"v-{uuid4().hex[:8]}")
     async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(Store.open(url)) for _ in range(size)]
         replicas = []
-        for _ in range(size):
+        for store in stores:
             vault = TokenVault(seal)
-            vault.open(store := await stack.enter_async_context(Store.open(url)))
+            vault.open(store)
             replicas.append(vault.cache(venue, ACCOUNT, clock))
-        yield Fleet(replicas, clock, venue, store)
+        yield Fleet(replicas, clock, venue, stores[0])
 
 
 @pytest.fixture
