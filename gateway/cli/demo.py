@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
+from decimal import Decimal
 from typing import Annotated
 
 import httpx
@@ -11,7 +13,7 @@ import typer
 
 from gateway.cli.children import ChildFailed
 from gateway.cli.fail import fail
-from gateway.cli.stack import Stack, StackOptions, running
+from gateway.cli.stack import PREFIXES, Stack, StackOptions, running
 from gateway.store.embedded import ServerFailed, ServerNotFound
 
 
@@ -20,12 +22,13 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the tour: 0 if all of it was true, else 1.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 7,
     port: Annotated[int, typer.Option(help="Where the gateway listens; 0 picks a free port.")] = 8080,
-    sandbox_port: Annotated[int, typer.Option(help="Where the simulated exchange listens; 0 picks one.")] = 9101,
+    venue_port: Annotated[int, typer.Option(help="Where the first simulated exchange listens; 0 picks ports.")] = 9101,
 ) -> None:
     """Start Redis, a simulated exchange and the gateway, and take a tour that trades on it."""
     typer.echo("Starting Redis, the simulated exchange and the gateway …")
+    ports = {name: venue_port + number if venue_port else 0 for number, name in enumerate(PREFIXES)}
     try:
-        with running(StackOptions(seed=seed, gateway_port=port, sandbox_port=sandbox_port)) as stack:
+        with running(StackOptions(seed=seed, gateway_port=port, venue_ports=ports)) as stack:
             code = _tour(stack)
             if once:
                 raise typer.Exit(code)
@@ -36,27 +39,36 @@ def demo(
 
 
 def _tour(stack: Stack) -> int:
-    typer.echo(f"The gateway listens on {stack.urls[0]}, the simulated exchange on {stack.venue_url}.")
-    arguments = ["--url", stack.urls[0], "--api-key", stack.api_key, "--account", stack.account]
+    typer.echo(f"The gateway listens on {stack.urls[0]}.")
+    for venue in stack.venues.values():
+        typer.echo(f"The simulated {venue.name} listens on {venue.url}.")
+    arguments = ["--url", stack.urls[0], "--api-key", stack.api_key, "--account", stack.accounts[0]]
     env = {**os.environ, "CROSSGATE_DEMO_SECRET": stack.api_secret}
     return subprocess.run([sys.executable, "-m", "demo", *arguments], env=env, check=False).returncode  # noqa: S603
 
 
 def _go_on(stack: Stack) -> None:
-    url = stack.urls[0]
-    typer.echo(f"""
-It goes on running; Ctrl-C ends it. Logs are in {stack.logs}. To try it yourself:
+    typer.echo(f"\nIt goes on running; Ctrl-C ends it. Logs are in {stack.directory}. To try it yourself:\n")
+    typer.echo(textwrap.indent(examples(stack), "  "))
 
-  curl -s {url}/v1/markets
-  curl -s {url}/v1/venues/backpack/markets/SOL-USDC/orderbook?depth=5
-  TOKEN=$(curl -s {url}/v1/auth/token -H 'Content-Type: application/json' \\
-    -d '{{"api_key": "{stack.api_key}", "api_secret": "{stack.api_secret}"}}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
-  curl -s {url}/v1/accounts/{stack.account}/balances -H "Authorization: Bearer $TOKEN"
-  curl -s {url}/v1/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
-    -d '{{"account": "{stack.account}", "symbol": "SOL-USDC", "side": "buy", "type": "limit",
-         "quantity": "1", "price": "50", "client_order_id": "my-first-order"}}'
-  curl -s '{url}/v1/orders?account={stack.account}&status=open' -H "Authorization: Bearer $TOKEN"
-""")
+
+def examples(stack: Stack) -> str:
+    """Lines to paste into a shell."""
+    url, account = stack.urls[0], stack.accounts[0]
+    book = httpx.get(f"{url}/v1/venues/backpack/markets/SOL-USDC/orderbook?depth=1", trust_env=False).json()["data"]
+    price = (Decimal(book["bids"][0][0]) * Decimal("0.98")).quantize(Decimal("0.01"))
+    return f"""\
+curl -s {url}/v1/markets
+curl -s '{url}/v1/venues/backpack/markets/SOL-USDC/orderbook?depth=5'
+TOKEN=$(curl -s {url}/v1/auth/token -H 'Content-Type: application/json' \\
+  -d '{{"api_key": "{stack.api_key}", "api_secret": "{stack.api_secret}"}}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
+curl -s {url}/v1/accounts/{account}/balances -H "Authorization: Bearer $TOKEN"
+curl -s {url}/v1/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{{"account": "{account}", "symbol": "SOL-USDC", "side": "buy", "type": "limit",
+       "quantity": "1", "price": "{price}", "client_order_id": "my-first-order"}}'
+curl -s '{url}/v1/orders?account={account}&status=open' -H "Authorization: Bearer $TOKEN"
+curl -s -X DELETE {url}/v1/accounts/{account}/orders/by-client-id/my-first-order -H "Authorization: Bearer $TOKEN"
+"""
 
 
 def _wait_for_end() -> None:

@@ -5,6 +5,7 @@ Each part is a process of its own, speaking to the others as in production. Noth
 
 import json
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +22,19 @@ from gateway.cli.children import ChildFailed, child, first_line, require_running
 from gateway.store.embedded import EmbeddedServer
 
 CLIENT = "demo-bot"
-ACCOUNT = "desk-a"
+
+PREFIXES = {"backpack": "bp"}
+"""What our accounts at each simulated venue begin with: `bp-desk-a`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """`0` picks a free port; `replicas` gateways share one Redis and one venue."""
+    """Port 0 picks a free one; `replicas` gateways share one Redis and the venues."""
 
     seed: int = 7
-    gateway_port: int = 8080
-    sandbox_port: int = 9101
+    gateway_port: int = 0
+    venue_ports: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(PREFIXES, 0))
+    """The simulated venues to start, and where they listen."""
     metrics_port: int = 0
     replicas: int = 1
     sandbox_arguments: Sequence[str] = ()
@@ -38,18 +42,44 @@ class StackOptions:
     """Sections of the gateway's configuration, laid over the stack's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Gateway:
+    """One replica."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@dataclass(slots=True)
+class VenueProcess:
+    """One simulated venue."""
+
+    name: str
+    url: str
+    ws_url: str
+    process: subprocess.Popen[bytes]
+    accounts: Sequence[Mapping[str, Any]]
+    """As the venue lists them: names and credentials."""
+
+
+@dataclass(slots=True)
 class Stack:
     """A running set."""
 
-    urls: Sequence[str]
-    """One for each gateway."""
-    venue_url: str
+    gateways: Sequence[Gateway]
+    venues: Mapping[str, VenueProcess]
+    redis: EmbeddedServer
     api_key: str
     api_secret: str
-    account: str
-    logs: Path
-    redis_url: str
+    accounts: Sequence[str]
+    """Granted to the client, the ordinary one of each venue first."""
+    directory: Path
+    """Configuration, secrets and logs; gone with the set."""
+
+    @property
+    def urls(self) -> list[str]:
+        return [gateway.url for gateway in self.gateways]
 
 
 @contextmanager
@@ -60,39 +90,50 @@ def running(options: StackOptions) -> Iterator[Stack]:
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crossgate-")))
-        redis_url = stack.enter_context(EmbeddedServer(directory / "redis")).url
-        venue = _start_sandbox(options, directory, stack)
-        accounts = httpx.get(f"{venue['url']}/sim/accounts", trust_env=False).raise_for_status().json()["accounts"]
+        redis = stack.enter_context(EmbeddedServer(directory / "redis"))
+        venues = {
+            name: _start_venue(name, port, options, directory, stack) for name, port in options.venue_ports.items()
+        }
         secret = new_client_secret()
-        config = _write_config(options, directory, venue, accounts, secret)
-        urls = [
-            _start_gateway(options, number, directory, config, redis_url, stack) for number in range(options.replicas)
+        config, accounts = _write_config(options, directory, venues, secret)
+        gateways = [
+            start_gateway(options, number, directory, config, redis.url, stack) for number in range(options.replicas)
         ]
-        yield Stack(urls, venue["url"], CLIENT, secret, ACCOUNT, directory, redis_url)
+        for gateway in gateways:
+            _wait_ready(gateway)
+        yield Stack(gateways, venues, redis, CLIENT, secret, accounts, directory)
 
 
-def _start_sandbox(options: StackOptions, directory: Path, stack: ExitStack) -> dict[str, str]:
-    log = directory / "sandbox.log"
-    arguments = ["--port", str(options.sandbox_port), "--seed", str(options.seed), *options.sandbox_arguments]
+def _start_venue(name: str, port: int, options: StackOptions, directory: Path, stack: ExitStack) -> VenueProcess:
+    log = directory / f"{name}.log"
+    arguments = ["--venue", name, "--port", str(port), "--seed", str(options.seed), *options.sandbox_arguments]
     process = stack.enter_context(child("sandbox", arguments, log=log, env=os.environ))
     line = first_line(process, log, timeout_s=20)
     try:
-        ready: dict[str, str] = json.loads(line)
+        ready = json.loads(line)
     except ValueError:
-        raise ChildFailed(f"the sandbox did not start: {line}") from None
-    return ready
+        raise ChildFailed(f"the simulated {name} did not start: {line}") from None
+    accounts = httpx.get(f"{ready['url']}/sim/accounts", trust_env=False).raise_for_status().json()["accounts"]
+    return VenueProcess(name, ready["url"], ready["ws_url"], process, accounts)
 
 
 def _write_config(
-    options: StackOptions, directory: Path, venue: Mapping[str, str], accounts: Sequence[Mapping[str, str]], secret: str
-) -> Path:
-    """The configuration a gateway of this set reads; its secrets are files beside it."""
+    options: StackOptions, directory: Path, venues: Mapping[str, VenueProcess], secret: str
+) -> tuple[Path, list[str]]:
+    """The configuration the gateways read, its secrets as files beside it; and the accounts in it."""
     for name in ("tokens", "ids", "seal"):
         (directory / f"{name}.key").write_text(new_seed())
-    for account in accounts:
-        (directory / f"{account['name']}.secret").write_text(account["secret_key"])
-        (directory / f"{account['name']}.key").write_text(account["public_key"])
-    names = [account["name"] for account in accounts]
+    accounts: dict[str, Any] = {}
+    for venue in venues.values():
+        for account in venue.accounts:
+            name = f"{PREFIXES[venue.name]}-{account['name']}"
+            accounts[name] = {
+                "venue": venue.name,
+                "credentials": {
+                    field: {"file": str(_write_secret(directory, f"{name}.{field}", value))}
+                    for field, value in account["credentials"].items()
+                },
+            }
     config: dict[str, Any] = {
         "keys": {
             "tokens": [{"file": str(directory / "tokens.key")}],
@@ -100,30 +141,28 @@ def _write_config(
             "seal": {"file": str(directory / "seal.key")},
         },
         "venues": {
-            venue["venue"]: {"environment": "sandbox", "rest_url": venue["url"], "ws_url": venue["ws_url"]},
+            venue.name: {"environment": "sandbox", "rest_url": venue.url, "ws_url": venue.ws_url}
+            for venue in venues.values()
         },
-        "accounts": {
-            name: {
-                "venue": venue["venue"],
-                "credentials": {
-                    "api_key": {"file": str(directory / f"{name}.key")},
-                    "api_secret": {"file": str(directory / f"{name}.secret")},
-                },
-            }
-            for name in names
-        },
+        "accounts": accounts,
         "clients": {
             CLIENT: {
                 "scopes": ["read", "trade"],
-                "accounts": dict.fromkeys(names, "own"),
+                "accounts": dict.fromkeys(accounts, "own"),
                 "key_sha256": [secret_sha256(secret)],
             },
         },
-        # The venue began with us, so nobody can have spent its limits before.
+        # The venues began with us, so nobody can have spent their limits before.
         "limiter": {"assume_unspent": True},
     }
     path = directory / "crossgate.yaml"
     path.write_text(yaml.safe_dump(_over(config, options.settings), sort_keys=False))
+    return path, sorted(accounts, key=lambda name: not name.endswith("-desk-a"))
+
+
+def _write_secret(directory: Path, name: str, value: str) -> Path:
+    path = directory / name
+    path.write_text(value)
     return path
 
 
@@ -135,38 +174,37 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _start_gateway(  # noqa: PLR0917 - private to this module
+def start_gateway(  # noqa: PLR0917 - what a replica needs
     options: StackOptions, number: int, directory: Path, config: Path, redis_url: str, stack: ExitStack
-) -> str:
+) -> Gateway:
+    """Start one replica; it listens when this returns, and may not be ready yet."""
     log = directory / f"gateway-{number}.log"
-    port = options.gateway_port + number if options.gateway_port else 0
     env = {
         **os.environ,
         "CROSSGATE_CONFIG": str(config),
         "CROSSGATE_REDIS_URL": redis_url,
-        "CROSSGATE_SERVER__PORT": str(port),
+        "CROSSGATE_SERVER__PORT": str(options.gateway_port + number if options.gateway_port else 0),
         "CROSSGATE_SERVER__METRICS_PORT": str(options.metrics_port),
     }
     process = stack.enter_context(child("gateway", ["serve"], log=log, env=env))
-    url = _listening_url(process, log)
-    give_up = time.monotonic() + 20
-    while time.monotonic() < give_up:
-        require_running(process, log)
-        if _is_ready(url):
-            return url
-        time.sleep(0.02)
-    raise ChildFailed(f"the gateway was not ready within 20 s; see {log}")
-
-
-def _listening_url(process: Any, log: Path) -> str:
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
         for line in log.read_text(errors="replace").splitlines():
             if '"event": "listening"' in line and line.endswith("}"):
-                return str(json.loads(line)["url"])
+                return Gateway(json.loads(line)["url"], process, log)
         require_running(process, log)
         time.sleep(0.02)
     raise ChildFailed(f"the gateway did not listen within 20 s; see {log}")
+
+
+def _wait_ready(gateway: Gateway) -> None:
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        require_running(gateway.process, gateway.log)
+        if _is_ready(gateway.url):
+            return
+        time.sleep(0.02)
+    raise ChildFailed(f"the gateway was not ready within 20 s; see {gateway.log}")
 
 
 def _is_ready(url: str) -> bool:

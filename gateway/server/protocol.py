@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.api.context import now_ms
 from gateway.api.problem import STATUS
-from gateway.errors import Code
+from gateway.errors import Code, Outcome
 
 HEADERS_MAX_BYTES = 16 * 1024
 
@@ -79,11 +79,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._late = None
 
     def _refuse(self, code: Code, message: str) -> None:
-        error = {"code": code, "message": message, "retryable": False, "request_id": secrets.token_hex(8)}
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first
+            # It would be read as the answer to the request before it, which may be an order on its way.
+            self.transport.close()
+            return
+        request_id = secrets.token_hex(8)
+        error = {
+            "code": code,
+            "message": message,
+            "retryable": False,
+            "outcome": Outcome.NOT_SENT,
+            "request_id": request_id,
+        }
         body = msgspec.json.encode({"success": False, "error": error, "timestamp": now_ms()})
         head = (
             f"HTTP/1.1 {STATUS[code]} {HTTPStatus(STATUS[code]).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()

@@ -1,6 +1,9 @@
 """Running the application under uvicorn."""
 
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -15,7 +18,19 @@ WS_FRAME_MAX_BYTES = 64 * 1024
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says where it listens: with port 0 nobody could know."""
+    """uvicorn's server, which says where it listens (with port 0 nobody could know), and ends with 0 when told to end.
+
+    uvicorn raises the signal anew after its shutdown, so that a graceful end looks like a death.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

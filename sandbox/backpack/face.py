@@ -114,7 +114,13 @@ class BackpackFace:
 
     def accounts(self) -> list[dict[str, Any]]:
         return [
-            {"name": pair.account, "public_key": pair.public, "secret_key": pair.secret, "user_id": pair.user_id}
+            {
+                "name": pair.account,
+                "credentials": {"api_key": pair.public, "api_secret": pair.secret},
+                "public_key": pair.public,
+                "secret_key": pair.secret,
+                "user_id": pair.user_id,
+            }
             for pair in self._keys.values()
         ]
 
