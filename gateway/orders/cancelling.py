@@ -22,7 +22,10 @@ _log = structlog.get_logger()
 
 
 class NotCancellable(Exception):
-    """The order had ended before the cancel reached it."""
+    """The venue has no such order resting: it had ended before the cancel reached it.
+
+    A record that is not done says that this is not known: it may not have arrived yet, or a history lags.
+    """
 
     def __init__(self, record: OrderRecord):
         super().__init__(record.intent.order_id)
@@ -41,8 +44,8 @@ class Cancelling:
     async def cancel(self, client: Client, order_id: str, *, max_wait_s: float | None = None) -> OrderRecord:
         """Cancel the order at the venue; safe to repeat.
 
-        Needs no store: the id says where the order is. Raises `Refusal`, `ORDER_NOT_CANCELLABLE` with the order if it
-        had ended otherwise.
+        Needs no store: the id says where the order is. Raises `Refusal`, and `NotCancellable` if it does not rest there
+        and was not cancelled.
         """
         identity, account = self._finding.find(client, order_id)
         market = self._markets.get(identity.venue, identity.symbol)
@@ -76,21 +79,20 @@ class Cancelling:
         record = await self._settling.take(record, step)
         metrics.CANCELS.labels(identity.venue).inc()
         _log.info("order_cancelled", order_id=order_id, account=account.name, client=client.name, state=record.state)
-        return record
+        return self._cancelled_or_refuse(record) if record.state is State.DONE else record
 
     async def _cancel_of_missing(self, account: Account, record: OrderRecord, client: Client) -> OrderRecord:
         """The venue has no such order resting: it has ended, or not arrived yet."""
         try:
             [record] = await self._settling.look_up(account, [record], account.throttle(client.name))
-        except VenueError as error:
-            raise write_refusal(error) from error
-        if record.state is State.DONE:
-            return self._cancelled_or_refuse(record)
-        return record
+        except (VenueError, Refusal) as error:
+            # The cancel itself has had its answer: that no such order rests.
+            _log.info("order_not_compared", order_id=record.intent.order_id, error=str(error))
+        return self._cancelled_or_refuse(record)
 
     @staticmethod
     def _cancelled_or_refuse(record: OrderRecord) -> OrderRecord:
-        if record.result.status is OrderStatus.CANCELLED:
+        if record.state is State.DONE and record.result.status is OrderStatus.CANCELLED:
             return record
         raise NotCancellable(record)
 

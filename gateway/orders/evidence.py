@@ -23,12 +23,16 @@ class Evidence:
     """Orders that show in the fills: they exist, though it may not be known how they ended."""
 
     def of(self, client_id: VenueClientId) -> tuple[VenueOrder, str] | None:
-        """The order, and the source that showed it. The histories were asked later, so they know better."""
-        if (order := self.history.get(client_id)) is not None:
-            return order, "order history"
-        if (order := self.resting.get(client_id)) is not None:
-            return order, "open orders"
-        return None
+        """The most advanced view of the order, and the source that showed it."""
+        shown = [
+            (order, source)
+            for order, source in (
+                (self.history.get(client_id), "order history"),
+                (self.resting.get(client_id), "open orders"),
+            )
+            if order is not None
+        ]
+        return max(shown, key=lambda one: _advance(one[0]), default=None)
 
     def lacks(self, client_id: VenueClientId) -> bool:
         """Whether every source was asked and none showed it."""

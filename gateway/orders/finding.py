@@ -83,12 +83,11 @@ class Finding:
         """
         account = self._accounts.get(account_name, client)
         try:
-            records = await self._scan(account, client, scan_max)
+            records, is_complete = await self._scan(account, client, scan_max)
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
-        is_complete = len(records) < scan_max
         visible = [record for record in records if record and client.sees(account.name, record.intent.owner)]
-        unsettled = [record for record in visible if record.state in {State.LIVE, State.UNKNOWN}]
+        unsettled = [record for record in visible if record.state is State.LIVE]
         is_fresh = True
         try:
             current = {
@@ -101,18 +100,20 @@ class Finding:
         visible = [current.get(record.intent.order_id, record) for record in visible]
         return Listing([record for record in visible if wanted(record)], is_complete, is_fresh)
 
-    async def _scan(self, account: Account, client: Client, scan_max: int) -> Sequence[OrderRecord | None]:
+    async def _scan(self, account: Account, client: Client, scan_max: int) -> tuple[Sequence[OrderRecord | None], bool]:
+        """This client's among the newest orders of the account, and whether these were all of the account's."""
         records = self._records[account.venue.name]
         ids = await records.recent(account.name, offset=0, count=scan_max)
         # The id itself says whose it is: what this client may not see is not even read.
         mine = [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
-        return await asyncio.gather(*(records.get(order_id) for order_id in mine))
+        return await asyncio.gather(*(records.get(order_id) for order_id in mine)), len(ids) < scan_max
 
     async def _refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:
-        if record.state not in {State.LIVE, State.UNKNOWN}:
+        if record.state is not State.LIVE:
+            # An unknown one is looked for by the sweep; bots that keep asking must not use up what that needs.
             return record, record.state is State.DONE
-        market = self._markets.get(account.venue.name, record.intent.symbol)
         try:
+            market = self._markets.get(account.venue.name, record.intent.symbol)
             try:
                 order = await account.trading.order(
                     market, record.intent.venue_client_id, account.throttle(client.name)

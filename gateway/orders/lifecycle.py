@@ -15,6 +15,8 @@ from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, State
 
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
+_LOOK_MARGIN_MS, _LOOK_MIN_MS, _LOOK_MAX_MS = 50, 250, 30_000
+
 NOT_PLACED = "NOT_PLACED"
 """Reason of an order that was looked for, late enough and everywhere, and is not at the venue."""
 
@@ -77,22 +79,40 @@ def taken_over(record: OrderRecord, *, now_ms: int) -> OrderRecord:
     return lost(record, cause="the replica that sent it died", now_ms=now_ms)
 
 
-def absent(record: OrderRecord, *, now_ms: int, settles_by_ms: int, confirm_after_ms: int) -> OrderRecord:
-    """Every source answered and none has it; the second time, `confirm_after_ms` later, that is proof.
+def absent(
+    record: OrderRecord, *, asked_ms: int, answered_ms: int, settles_by_ms: int, confirm_after_ms: int
+) -> OrderRecord:
+    """Every source was asked from `asked_ms` to `answered_ms` and none has it; the second time, that is proof.
 
-    It proves nothing before `settles_by_ms`: the order may still be on its way, or in a history that lags.
+    It proves nothing before `settles_by_ms`: the order may still be on its way. Nor does once suffice: one that rested
+    until just before it was looked for shows nowhere while the histories lag, so `confirm_after_ms` must lie between
+    the end of the first round and the second.
     """
-    if record.state is not State.UNKNOWN or now_ms <= settles_by_ms:
+    if record.state is not State.UNKNOWN or asked_ms <= settles_by_ms:
         return record
     since_ms = record.result.absent_since_ms
     if since_ms is None:
-        return record.with_result(State.UNKNOWN, replace(record.result, absent_since_ms=now_ms))
-    if now_ms < since_ms + confirm_after_ms:
+        return record.with_result(State.UNKNOWN, replace(record.result, absent_since_ms=answered_ms))
+    if asked_ms < since_ms + confirm_after_ms:
         return record
     return record.with_result(
         State.DONE,
         replace(record.result, status=OrderStatus.REJECTED, reason=NOT_PLACED, evidence="absent from every source"),
     )
+
+
+def look_again_in_ms(record: OrderRecord, *, now_ms: int, settles_by_ms: int, confirm_after_ms: int) -> int:
+    """How long to wait before an unknown order is looked for again: venues ration their histories.
+
+    Ever more rarely while only positive evidence counts, then as soon as a look can prove something.
+    """
+    result = record.result
+    if result.absent_since_ms is not None:
+        useful_ms = result.absent_since_ms + confirm_after_ms - now_ms
+    else:
+        doubled_ms = now_ms - (result.unknown_since_ms or now_ms)
+        useful_ms = min(doubled_ms, settles_by_ms - now_ms) if now_ms <= settles_by_ms else doubled_ms
+    return min(max(useful_ms + _LOOK_MARGIN_MS, _LOOK_MIN_MS), _LOOK_MAX_MS)
 
 
 def cancel_requested(record: OrderRecord, *, now_ms: int) -> OrderRecord:

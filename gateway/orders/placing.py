@@ -23,7 +23,7 @@ from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
 from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
-from gateway.orders.sending import Sending, order_request, valid_until_passed
+from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
 from gateway.orders.settling import now_ms
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
@@ -70,7 +70,9 @@ class Placing:
         account = self._accounts.get(order.account, client)
         market = self._markets.get(account.venue.name, order.symbol)
         check(order, market, account.venue.capabilities)
-        valid_until_ms = order.valid_until_ms or now_ms() + self._settings.valid_for_ms
+        valid_until_ms = order.valid_until_ms
+        if valid_until_ms is None:
+            valid_until_ms = now_ms() + self._settings.valid_for_ms
         if valid_until_ms <= now_ms():
             raise valid_until_passed()
         intents = tuple(
@@ -88,24 +90,22 @@ class Placing:
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
         """
-        account, market, intents = self.check(client, order)
-        clock = self._clocks[account.venue.name]
-        if not clock.is_measured:
-            raise Refusal(
-                Code.ACCOUNT_NOT_READY,
-                f"the clock of {account.venue.name} has not been measured yet",
-                outcome=Outcome.NOT_SENT,
-                venue=account.venue.name,
-                retry_after_s=1,
-            )
+        try:
+            account, market, intents = self.check(client, order)
+            if not self._clocks[account.venue.name].is_measured:
+                raise clock_refusal(account.venue.name)
+        except Refusal:
+            if (accepted := await self._accepted_before(client, order)) is not None:
+                return accepted
+            raise
         content = order.content_hash(market)
+        # A replica that lets the order wait has not died over it.
+        lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0]) * 1000)
         records = self._records[account.venue.name]
         while True:
             nonce = secrets.token_hex(8)
             try:
-                claim, order_id = await records.claim(
-                    intents, nonce=nonce, content=content, lease_ms=self._settings.claim_lease_ms
-                )
+                claim, order_id = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
                 if claim is Claim.EXISTS:
                     record = await self._when_settled(records, order_id)
                     if record is None:  # it was never sent after all, and the id is free
@@ -120,6 +120,29 @@ class Placing:
             # Shielded: from here on the order is seen through, whoever waits for it.
             task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce))
             return Placed(await asyncio.shield(task), is_new=True)
+
+    async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
+        """What became of this id, if it was accepted when the order still could be placed; None if it is free.
+
+        A retry must never be told "not sent" of an order that was: because its valid_until has passed, say, or its
+        market is halted by now.
+        """
+        account = self._accounts.get(order.account, client)
+        market = self._markets.find(account.venue.name, order.symbol)
+        if market is None:
+            return None
+        records = self._records[account.venue.name]
+        try:
+            known = await records.accepted(account.name, client.name, order.client_order_id)
+            if known is None:
+                return None
+            order_id, content = known
+            if content != order.content_hash(market):
+                raise _claim_refusal(Claim.CONFLICT, order)
+            record = await self._when_settled(records, order_id)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+        return None if record is None else Placed(record, is_new=False)
 
     def _intent(
         self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int, *, salt: int
@@ -151,7 +174,7 @@ class Placing:
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:
         """The record, once no replica is at work on it any more; None if it was never sent.
 
-        Bounded by the claim's lease: whoever died over it is found out by then.
+        Bounded: whoever died over it is found out by then, unless it may wait for long.
         """
         deadline = time.monotonic() + self._settings.claim_lease_ms / 1000 * 2
         delay_s = 0.01

@@ -114,6 +114,8 @@ class OrderRecord:
     created_ms: int
     updated_ms: int
     result: Result = Result()
+    nonce: str = ""
+    """Whose claim it is: an id that was freed and claimed again carries another order."""
     lease_until_ms: int = 0
     send_ms: int | None = None
     """Send time it was signed for, in the venue's time."""
@@ -177,6 +179,7 @@ def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
         created_ms=int(fields[b"created_ms"]),
         updated_ms=int(fields[b"updated_ms"]),
         result=_results.decode(fields[b"result"]),
+        nonce=fields[b"nonce"].decode(),
         lease_until_ms=int(fields[b"lease_until_ms"]),
         send_ms=int(fields[b"send_ms"]) if b"send_ms" in fields else None,
         window_ms=int(fields[b"window_ms"]) if b"window_ms" in fields else None,

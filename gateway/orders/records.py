@@ -85,7 +85,7 @@ class Records:
         return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
-        """Write the record's next state over the version it was read at; False if somebody was faster."""
+        """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
         intent = record.intent
         written = await self._store.run(
             _UPDATE,
@@ -96,9 +96,21 @@ class Records:
                 keys.pending_orders(self._venue, intent.account),
                 keys.recent_orders(self._venue, intent.account),
             ],
-            [record.version, record.state, encode(record.result), intent.order_id, look_again_ms, KEEP_FINISHED_MS],
+            [
+                record.version,
+                record.state,
+                encode(record.result),
+                intent.order_id,
+                look_again_ms,
+                KEEP_FINISHED_MS,
+                record.nonce,
+            ],
         )
         return bool(written)
+
+    async def look_again(self, account: AccountName, order_id: str, at_ms: int) -> None:
+        """Put off looking for an order that is still pending until `at_ms` by Redis' clock."""
+        await self._store.command("ZADD", keys.pending_orders(self._venue, account), "XX", at_ms, order_id)
 
     async def get(self, order_id: str) -> OrderRecord | None:
         fields = await self._store.command("HGETALL", keys.order(self._venue, order_id))
@@ -110,6 +122,12 @@ class Records:
         )
         return await self.get(order_id.decode()) if order_id else None
 
+    async def accepted(self, account: AccountName, owner: str, client_order_id: str) -> tuple[str, bytes] | None:
+        """The order a client's own id was accepted for, and the hash of its content; None if it is free."""
+        name = keys.client_order(self._venue, account, owner, client_order_id)
+        order_id, content = await self._store.command("HMGET", name, "order_id", "content")
+        return None if order_id is None else (order_id.decode(), content)
+
     async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
         """Order ids, newest first."""
         ids = await self._store.command(
@@ -117,7 +135,7 @@ class Records:
         )
         return [order_id.decode() for order_id in ids]
 
-    async def due(self, account: AccountName, now_ms: int, *, count: int = 100) -> list[str]:
+    async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""
         ids = await self._store.command(
             "ZRANGEBYSCORE", keys.pending_orders(self._venue, account), "-inf", now_ms, "LIMIT", 0, count

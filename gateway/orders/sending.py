@@ -57,18 +57,21 @@ class Sending:
         Raises `Refusal` if it was not sent.
         """
         records = self._records[intent.venue]
-        record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms())
+        record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=nonce)
+        clock = self._clocks[intent.venue]
 
         can = account.venue.capabilities
         window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
 
         async def begin_send() -> SendTime:
             nonlocal record
+            if not clock.is_measured:  # it was when the order was claimed, and the wait was long
+                raise clock_refusal(intent.venue)
             try:
                 leave = await records.begin_send(
                     intent,
                     nonce=nonce,
-                    clock_difference_ms=self._clocks[intent.venue].venue_minus_redis_ms,
+                    clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
                 )
@@ -131,9 +134,7 @@ class Sending:
     ) -> VenueOrder:
         request = order_request(intent, market)
         body = account.trading.encode(request)
-        left_s = max(0.0, (intent.valid_until_ms - now_ms()) / 1000)
-        wait_s = left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
-        throttle = account.throttle(intent.owner, wait_s)
+        throttle = account.throttle(intent.owner, wait_s(order, intent))
         try:
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
@@ -141,8 +142,19 @@ class Sending:
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
 
     async def _forget(self, record: OrderRecord) -> None:
-        """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later."""
-        await self._settling.take(record, lifecycle.not_sent)
+        """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.
+
+        Only our own claim: a lease that lapsed may have freed the id before us, and another's order may stand there.
+        """
+        await self._settling.take(
+            record, lambda current: lifecycle.not_sent(current) if current.nonce == record.nonce else current
+        )
+
+
+def wait_s(order: NewOrder, intent: Intent) -> float:
+    """How long the order may wait for the venue's budget from now on."""
+    left_s = max(0.0, (intent.valid_until_ms - now_ms()) / 1000)
+    return left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
 
 
 def order_request(intent: Intent, market: Market) -> OrderRequest:
@@ -178,6 +190,17 @@ def valid_until_passed() -> Refusal:
         "valid_until passed before the order could be sent",
         field="valid_until",
         outcome=Outcome.NOT_SENT,
+    )
+
+
+def clock_refusal(venue: VenueName) -> Refusal:
+    """The answer to an order whose send time could not be told: without it, nothing would fence the order."""
+    return Refusal(
+        Code.ACCOUNT_NOT_READY,
+        f"the clock of {venue} is not measured",
+        outcome=Outcome.NOT_SENT,
+        venue=venue,
+        retry_after_s=1,
     )
 
 

@@ -20,7 +20,7 @@ from gateway.settings import OrderSettings
 
 _log = structlog.get_logger()
 
-_CONFIRM_ABSENCE_AFTER_MS = 1_000
+_CONFIRM_ABSENCE_MIN_MS = 1_000
 
 Step = Callable[[OrderRecord], OrderRecord]
 """From one state of an order to the next; the same record if there is nothing to do."""
@@ -78,8 +78,9 @@ class Settling:
         settled: list[OrderRecord] = []
         for symbol, records in by_symbol.items():
             market = self._markets.get(account.venue.name, symbol)
+            clock = self._clocks[account.venue.name]
             # Taken before the first question: what shows up between question and conclusion is not absent.
-            asked_ms = self._clocks[account.venue.name].venue_time_ms()
+            asked_ms = clock.venue_time_ms()
             evidence = await gather(
                 account.trading,
                 market,
@@ -91,26 +92,40 @@ class Settling:
                 client_id = record.intent.venue_client_id
                 if (found := evidence.of(client_id)) is not None:
                     settled.append(await self.seen(record, *found))
-                elif evidence.lacks(client_id):
-                    settled.append(await self._missing(record, asked_ms))
+                elif evidence.lacks(client_id) and clock.is_measured:  # else nobody knows how late it is
+                    settled.append(await self._missing(record, asked_ms, clock.venue_time_ms()))
                 else:
                     settled.append(record)
         return settled
+
+    def look_again_in_ms(self, account: Account, record: OrderRecord) -> int:
+        """When an order that is still unknown is worth looking for again."""
+        return lifecycle.look_again_in_ms(
+            record,
+            now_ms=self._clocks[account.venue.name].venue_time_ms(),
+            settles_by_ms=self.settles_by_ms(record),
+            confirm_after_ms=self._confirm_after_ms,
+        )
 
     async def seen(self, record: OrderRecord, order: VenueOrder, source: str) -> OrderRecord:
         """Settle an order by what the venue showed of it."""
         return await self.take(record, lambda current: lifecycle.seen(current, order, source=source))
 
-    async def _missing(self, record: OrderRecord, asked_ms: int) -> OrderRecord:
+    async def _missing(self, record: OrderRecord, asked_ms: int, answered_ms: int) -> OrderRecord:
         return await self.take(
             record,
             lambda current: lifecycle.absent(
                 current,
-                now_ms=asked_ms,
+                asked_ms=asked_ms,
+                answered_ms=answered_ms,
                 settles_by_ms=self.settles_by_ms(current),
-                confirm_after_ms=_CONFIRM_ABSENCE_AFTER_MS,
+                confirm_after_ms=self._confirm_after_ms,
             ),
         )
+
+    @property
+    def _confirm_after_ms(self) -> int:
+        return max(_CONFIRM_ABSENCE_MIN_MS, self._settings.history_lag_ms)
 
     def settles_by_ms(self, record: OrderRecord) -> int:
         """When, in the venue's time, not finding an unknown order begins to prove that it is not there."""

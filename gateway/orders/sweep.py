@@ -5,12 +5,13 @@ that only saves work, since every step is safe to take twice.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import msgspec
 import structlog
 
 from adapters.contract import CallKind
-from adapters.errors import VenueError
+from adapters.errors import DefiniteNo, VenueError
 from adapters.models import AccountName, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.errors import Refusal, StoreUnavailable
@@ -23,7 +24,7 @@ from gateway.store.client import Store
 
 _log = structlog.get_logger()
 
-_EVERY_S = 1.0
+_EVERY_S = 0.5
 _LEASE_MS = 5_000
 _CLIENT = "crossgate"
 """Our own name as a client of the limiter."""
@@ -65,6 +66,8 @@ class Sweeps:
                     await sweep.once()
             except (StoreUnavailable, VenueError, Refusal) as error:
                 _log.warning("sweep_failed", account=name, error=str(error))
+            except Exception:  # whatever it is, it must not end the sweeps of the other accounts
+                _log.exception("sweep_broken", account=name)
             await asyncio.sleep(_EVERY_S)
 
     async def _has_lease(self, account: Account) -> bool:
@@ -94,13 +97,31 @@ class Sweep:
         now_ms = (await self._store.time_us()) // 1_000
         due = await self._records.due(self._account.name, now_ms)
         metrics.PENDING.labels(self._account.name).set(len(due))
-        found = [record for order_id in due if (record := await self._records.get(order_id))]
+        found = [record for record in await asyncio.gather(*(self._read(one) for one in due)) if record is not None]
         unknown = [record for record in [await self._taken_over(one, now_ms) for one in found] if _is_unknown(record)]
         if not unknown:
             return
         # Settling may use the reserve that cancels have: an order in doubt is as urgent.
         throttle = self._account.throttle(_CLIENT, kind=CallKind.CANCEL)
-        for record in await self._settling.look_up(self._account, unknown, throttle):
+        for symbol in dict.fromkeys(record.intent.symbol for record in unknown):
+            of_market = [record for record in unknown if record.intent.symbol == symbol]
+            try:
+                looked_up = await self._settling.look_up(self._account, of_market, throttle)
+            except (Refusal, DefiniteNo) as error:  # a market that is gone, say, must not hold up the others
+                _log.warning("orders_not_looked_up", account=self._account.name, symbol=symbol, error=str(error))
+            else:
+                self._report(looked_up)
+                await self._look_again(looked_up, now_ms)
+
+    async def _read(self, order_id: str) -> OrderRecord | None:
+        try:
+            return await self._records.get(order_id)
+        except (msgspec.MsgspecError, LookupError, ValueError):
+            _log.exception("order_record_unreadable", account=self._account.name, order_id=order_id)
+            return None
+
+    def _report(self, looked_up: Sequence[OrderRecord]) -> None:
+        for record in looked_up:
             if not _is_unknown(record):
                 metrics.UNKNOWN_SETTLED.labels(self._account.venue.name, record.state).inc()
                 _log.info(
@@ -112,6 +133,12 @@ class Sweep:
                     reason=record.result.reason,
                     evidence=record.result.evidence,
                 )
+
+    async def _look_again(self, looked_up: Sequence[OrderRecord], now_ms: int) -> None:
+        for record in looked_up:
+            if _is_unknown(record):
+                at_ms = now_ms + self._settling.look_again_in_ms(self._account, record)
+                await self._records.look_again(self._account.name, record.intent.order_id, at_ms)
 
     async def _taken_over(self, record: OrderRecord, now_ms: int) -> OrderRecord:
         return await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))

@@ -1,14 +1,16 @@
--- Write an order's next state, if nobody else has written since it was read. Safe to run twice: the second finds
--- another version and changes nothing.
+-- Write an order's next state, if it is still the same claim and nobody else has written since it was read. Safe to run
+-- twice: the second finds another version and changes nothing.
 --
 -- KEYS  1 order hash · 2 index of the client_order_id · 3 reservation of the venue's client id · 4 pending · 5 recent
 -- ARGV  1 expected version · 2 state · 3 result · 4 order id · 5 when to look again ms from now · 6 keep finished ms
+--       · 7 nonce of the claim
 -- Answer  1 written · 0 somebody was faster
 
 local t = redis.call("TIME")
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 
-if redis.call("HGET", KEYS[1], "version") ~= ARGV[1] then
+local is = redis.call("HMGET", KEYS[1], "version", "nonce")
+if is[1] ~= ARGV[1] or is[2] ~= ARGV[7] then
   return 0
 end
 local state, order_id = ARGV[2], ARGV[4]
