@@ -28,6 +28,7 @@ from gateway.clock import VenueClock
 from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
+from gateway.journal import Journals
 from gateway.limiter import Limiter, LimiterSettings, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
@@ -39,7 +40,7 @@ from gateway.orders.placing import Placing
 from gateway.orders.records import Records
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
-from gateway.orders.sweep import Sweeps
+from gateway.orders.tending import Tending
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
@@ -47,8 +48,8 @@ from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
-from gateway.ws.connection import Verify
 from gateway.ws.endpoint import Sockets
+from gateway.ws.private import Admit, PrivateChannels
 
 _log = structlog.get_logger()
 
@@ -76,7 +77,8 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
                 services.feeds.hub,
                 parts.venues,
                 services.markets.find,
-                verify=_verify_with(parts.tokens),
+                admit=_admit_with(parts.tokens),
+                private=PrivateChannels(services.journals, services.accounts, services.settling, parts.clients.get),
                 needs_token=not settings.auth.public,
             )
             reload = Reload(config, settings, partial(_take_up, parts, services))
@@ -88,16 +90,23 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
             await services.in_flight.drain(_DRAIN_S)
             _log.info("stopping", replica=services.replica)
 
-    app = FastAPI(title="Crossgate", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Crossgate",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
+    )
     for routes in (system, auth, venues, markets, accounts, orders):
         app.include_router(routes.router)
     handlers.install(app)
-    document.install(app)
 
     @app.websocket("/v1/ws")
     async def stream(websocket: WebSocket) -> None:
         await app.state.sockets.serve(websocket)
 
+    document.install(app)
     return Edge(
         app,
         tokens=parts.tokens,
@@ -173,8 +182,10 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
         background.start(f"clock of {name}", clocks[name].keep_measured(venue, our_throttle(name), store))
-    sweeps = Sweeps(held, store=store, records=records, settling=settling, replica=replica)
-    background.start("sweeps", sweeps.run())
+    tending = Tending(held, store=store, records=records, settling=settling, replica=replica)
+    background.start("tending of accounts", tending.run())
+    journals = Journals(store)
+    background.start("journals", journals.run())
     background.start("token renewals", Renewals(held).run())
     return Services(
         settings=settings,
@@ -204,18 +215,19 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),
+        journals=journals,
     )
 
 
-def _verify_with(tokens: Tokens) -> Verify:
-    async def verify(token: str, websocket: WebSocket) -> Client:
+def _admit_with(tokens: Tokens) -> Admit:
+    def admit(token: str, websocket: WebSocket) -> Client:
         try:
             client = tokens.verify(token)
         except TokenRefused as error:
             raise Refusal(Code.AUTHENTICATION_FAILED, str(error)) from error
         return admitted(client, Scope.READ, websocket.state.context.address)
 
-    return verify
+    return admit
 
 
 class _Background:

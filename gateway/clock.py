@@ -1,6 +1,7 @@
 """The venue's clock as this replica knows it, and how far it is from Redis's.
 
-Send times of orders are Redis time plus the measured difference, so that replicas with wrong clocks agree.
+Send times of orders are Redis time plus the measured difference, so that replicas with wrong clocks agree. Both are
+measured against the steady clock: a step of this machine's own clock moves neither.
 """
 
 import asyncio
@@ -31,25 +32,25 @@ class VenueClock:
         return time.time_ns() // 1_000
 
     def venue_time_ms(self) -> int:
-        return (self.time_us() + self._offset_us(self._venue)) // 1_000
+        estimate = self._venue.estimate(_steady_us())
+        return (self.time_us() if estimate is None else _steady_us() + estimate.offset_us) // 1_000
 
     @property
     def is_measured(self) -> bool:
-        now_us = self.time_us()
+        now_us = _steady_us()
         return self._venue.estimate(now_us) is not None and self._redis.estimate(now_us) is not None
 
     @property
     def offset_ms(self) -> int:
         """Venue's clock minus ours; 0 while it is not measured."""
-        return self._offset_us(self._venue) // 1_000
+        return self.venue_time_ms() - self.time_us() // 1_000
 
     @property
     def venue_minus_redis_ms(self) -> int:
-        return (self._offset_us(self._venue) - self._offset_us(self._redis)) // 1_000
-
-    def _offset_us(self, clock: ClockOffset) -> int:
-        estimate = clock.estimate(self.time_us())
-        return 0 if estimate is None else estimate.offset_us
+        """0 while either is not measured: one alone would say nothing of the other."""
+        now_us = _steady_us()
+        venue, redis = self._venue.estimate(now_us), self._redis.estimate(now_us)
+        return 0 if venue is None or redis is None else (venue.offset_us - redis.offset_us) // 1_000
 
     async def keep_measured(self, venue: Venue, throttle: Throttle, store: Store) -> None:
         """Measure now and then; ends only by cancellation."""
@@ -63,10 +64,14 @@ class VenueClock:
                 await asyncio.sleep(_MEASURE_EVERY_S)
 
     async def _measure(self, venue: Venue, throttle: Throttle, store: Store) -> None:
-        sent_us = self.time_us()
+        sent_us = _steady_us()
         redis_us = await store.time_us()
-        self._redis.add(sent_us=sent_us, received_us=self.time_us(), server_time_us=redis_us)
+        self._redis.add(sent_us=sent_us, received_us=_steady_us(), server_time_us=redis_us)
         # A wait for the limiter widens the sample; the estimator believes the tightest ones.
-        sent_us = self.time_us()
+        sent_us = _steady_us()
         venue_ms = await venue.market_data.server_time_ms(throttle)
-        self._venue.add(sent_us=sent_us, received_us=self.time_us(), server_time_us=venue_ms * 1_000)
+        self._venue.add(sent_us=sent_us, received_us=_steady_us(), server_time_us=venue_ms * 1_000)
+
+
+def _steady_us() -> int:
+    return time.monotonic_ns() // 1_000

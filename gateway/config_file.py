@@ -1,12 +1,13 @@
 """Reading the configuration file, strictly: every problem is found at start and names its key."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from gateway.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
@@ -29,12 +30,15 @@ def load(path: Path | None) -> Settings:
     unknown = sorted(_unknown_variables(os.environ))
     if unknown:
         raise ConfigError([f"{name}: no setting has this name" for name in unknown])
-    if url := os.environ.get("CROSSGATE_REDIS_URL"):
-        values["redis"] = {**(values.get("redis") or {}), "url": url}
+    redis = values.get("redis") or {}
+    if (url := os.environ.get("CROSSGATE_REDIS_URL")) and isinstance(redis, dict):
+        values["redis"] = {**redis, "url": url}
     try:
         return Settings(**values)
     except ValidationError as error:
         raise ConfigError([_problem(item) for item in error.errors()]) from None
+    except SettingsError as error:  # it names the setting, and not the value
+        raise ConfigError([str(error)]) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}{line}: {getattr(error, 'problem', None) or 'is not YAML'}"]) from None
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: must be a mapping of sections"])
-    return values
+    return {str(name): section for name, section in values.items()}
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -60,6 +64,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark

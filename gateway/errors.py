@@ -83,7 +83,9 @@ class Refusal(Exception):
         outcome: Outcome | None = None,
         venue: str | None = None,
         venue_code: str | None = None,
+        retryable: bool | None = None,
     ):
+        """`retryable` None: as the code has it."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -93,6 +95,7 @@ class Refusal(Exception):
         self.outcome = outcome
         self.venue = venue
         self.venue_code = venue_code
+        self.retryable = code in RETRYABLE if retryable is None else retryable
 
 
 class StoreUnavailable(Exception):

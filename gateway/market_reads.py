@@ -20,6 +20,8 @@ from gateway.translation import read_refusal
 STREAM_WAIT_S = 1.0
 """How long the first read of a market waits for its stream before it asks the venue itself."""
 
+_FETCHES_MAX = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -36,6 +38,13 @@ class _Fetch:
     task: asyncio.Task[Mapping[str, Any]]
     asked_us: int
     waiting: int = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it has an answer, or will have; one that nobody waits for any more is being cancelled."""
+        if not self.task.done():
+            return self.waiting > 0
+        return not self.task.cancelled() and self.task.exception() is None
 
 
 class MarketReads:
@@ -87,10 +96,18 @@ class MarketReads:
         key = (market.venue, market.symbol, channel, variant)
         shared = self._fetches.get(key)
         now_us = _now_us()
-        if shared is not None and now_us - shared.asked_us <= max_age_ms * 1_000 and _is_usable(shared.task):
+        if shared is not None and now_us - shared.asked_us <= max_age_ms * 1_000 and shared.is_usable:
             return Read(await _wait(shared), "cache", shared.asked_us)
-        shared = self._fetches[key] = _Fetch(asyncio.create_task(_public(fetch(venue.market_data))), now_us)
+        shared = _Fetch(asyncio.create_task(_public(fetch(venue.market_data))), now_us)
+        self._keep(key, shared)
         return Read(await _wait(shared), "venue", shared.asked_us)
+
+    def _keep(self, key: tuple[object, ...], fetch: _Fetch) -> None:
+        """Keep it for those who ask next; the oldest are forgotten, since every depth of every market is one."""
+        self._fetches.pop(key, None)
+        while len(self._fetches) >= _FETCHES_MAX:
+            self._fetches.pop(next(iter(self._fetches)))
+        self._fetches[key] = fetch
 
 
 async def _public(fetched: Awaitable[object]) -> Mapping[str, Any]:
@@ -109,10 +126,6 @@ async def _wait(shared: _Fetch) -> Mapping[str, Any]:
         shared.waiting -= 1
         if shared.waiting == 0 and not shared.task.done():
             shared.task.cancel()
-
-
-def _is_usable(task: asyncio.Task[Mapping[str, Any]]) -> bool:
-    return not task.done() or (not task.cancelled() and task.exception() is None)
 
 
 def _now_us() -> int:

@@ -9,6 +9,7 @@ from gateway.accounts import EGRESS, Accounts
 from gateway.auth import Clients, Tokens
 from gateway.clock import VenueClock
 from gateway.feeds import MarketFeeds
+from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.orders.cancelling import Cancelling
@@ -50,6 +51,7 @@ class Services:
     in_flight: InFlight
     feeds: MarketFeeds
     market_reads: MarketReads
+    journals: Journals
 
     def public_throttle(self, venue: VenueName, client: str) -> Throttle:
         """The budget of a venue's public reads, as one caller sees it."""

@@ -65,7 +65,8 @@ class SecretSource(_Section):
     """Where a secret is kept: a file, or a variable of the environment."""
 
     file: Path | None = None
-    env: str | None = None
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
+    """A name in capitals: anything else might be the secret itself, which no message may repeat."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

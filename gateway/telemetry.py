@@ -14,6 +14,8 @@ from prometheus_client import Info, start_http_server
 from gateway import __version__
 from gateway.settings import LogSettings, ServerSettings
 
+_log = structlog.get_logger()
+
 _QUIET = ("httpx", "httpcore", "websockets", "asyncio", "uvicorn.access")
 
 _FIELD_MAX_CHARACTERS = 2_000
@@ -32,7 +34,9 @@ def set_up_logs(settings: LogSettings) -> None:
     if settings.format == "json":
         renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -67,4 +71,5 @@ _build = Info("crossgate_build", "Which version runs")
 def serve_metrics(settings: ServerSettings) -> None:
     """Serve `/metrics` on its own port, from a thread of its own. Raises `OSError` if the port is taken."""
     _build.info({"version": __version__})
-    start_http_server(settings.metrics_port, settings.metrics_host)
+    server, _ = start_http_server(settings.metrics_port, settings.metrics_host)
+    _log.info("metrics_listening", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")

@@ -100,6 +100,7 @@ def page_of(items: list[T], *, page: int, limit: int, is_complete: bool = True) 
         page=page,
         limit=limit,
         total_pages=-(-len(items) // limit) if is_complete else None,
-        has_next=start + limit < len(items) or not is_complete,
-        has_prev=page > 1 and start <= len(items),
+        # Past the end of what was looked at there is nothing more to be had, however much there is.
+        has_next=start + limit < len(items) or (not is_complete and start < len(items)),
+        has_prev=page > 1,
     )

@@ -1,6 +1,7 @@
 """What routes ask for: the services, the caller with the right scope, a strictly read body, a page."""
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -95,7 +96,7 @@ def openapi_body(model: type[BaseModel]) -> dict[str, Any]:
 async def _read_bounded(request: Request) -> bytes:
     too_large = Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is larger than {BODY_MAX_BYTES} bytes")
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > BODY_MAX_BYTES:
+    if not length.isdecimal() or len(length) > 9 or int(length) > BODY_MAX_BYTES:
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
@@ -130,9 +131,9 @@ def parse_body(model: type[Model], body: bytes) -> Model:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refusal(Code.INVALID_PARAMETER, f"the member {twice[:64]!r} stands twice", field=twice[:64])
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        field = name[:64].encode("utf-8", "replace").decode()  # it may hold half a surrogate pair
+        raise Refusal(Code.INVALID_PARAMETER, f"the member {field!r} stands twice", field=field)
     return members
 
 

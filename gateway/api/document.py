@@ -17,17 +17,19 @@ _BODIES = (PlaceOrder, TokenRequest)
 
 
 def install(app: FastAPI) -> None:
-    """Complete `/openapi.json`, and serve it to people as `/docs`."""
+    """Complete `/openapi.json`, and serve it to people as `/docs`; comes after all routes, since FastAPI makes its
+    document anew when another is added."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page)
+
     document = app.openapi()  # kept by FastAPI: making it takes half a second, which no request should wait for
     _, schemas = models_json_schema(
         [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
     )
     document["components"]["schemas"].update(schemas["$defs"])
     page = _page(document)
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(page)
 
 
 def _page(document: dict[str, Any]) -> str:

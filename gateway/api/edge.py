@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.addresses import AllowList, client_address
 from gateway.api import metrics
 from gateway.api.context import BudgetView, RequestContext, now_ms
-from gateway.api.problem import error_response
+from gateway.api.problem import READS, error_response, internal_error
 from gateway.auth import ClientBudget, TokenRefused, Tokens
 from gateway.errors import Code, Outcome, Refusal
 from gateway.limiter import ON_SPENT
@@ -62,7 +62,8 @@ class Edge:
         peer = scope["client"][0] if scope.get("client") else "unknown"
         context = RequestContext(
             request_id=given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8),
-            address=client_address(peer, headers.get("x-forwarded-for"), self._trusted_proxies),
+            # A proxy may add a line of its own instead of appending to the client's.
+            address=client_address(peer, ",".join(headers.getlist("x-forwarded-for")), self._trusted_proxies),
         )
         authorization = headers.get("authorization")
         if authorization is None:
@@ -98,11 +99,7 @@ class Edge:
         except Exception:
             _log.exception("request_failed", method=scope["method"], path=scope["path"])
             if not has_started:
-                refusal = Refusal(
-                    Code.INTERNAL_ERROR,
-                    "something went wrong on our side; the request id finds it",
-                    outcome=None if scope["method"] in {"GET", "HEAD"} else Outcome.UNKNOWN,
-                )
+                refusal = internal_error(scope["method"])
                 response = error_response(refusal, request_id=context.request_id, time_ms=now_ms())
                 await response(scope, receive, send_with_headers)
         finally:
@@ -121,6 +118,7 @@ class Edge:
             f"more than {state.limit} requests a second from {caller}",
             retry_after_s=state.retry_after_s,
             details={"rule": "client", "would_wait_ms": math.ceil(state.retry_after_s * 1000)},
+            outcome=None if scope["method"] in READS else Outcome.NOT_SENT,
         )
 
     @staticmethod

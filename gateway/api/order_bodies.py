@@ -1,9 +1,10 @@
 """Public shapes of orders."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
+from adapters import models
 from adapters.models import AccountName, OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce
 from gateway.api.bodies import Body, Number, Plain, Shape, TimeMs
 from gateway.errors import Code, Outcome, Refusal
@@ -98,6 +99,51 @@ def _unsupported(field: str, supported: list[str] | None = None) -> Refusal:
         details={"supported": supported or []},
         outcome=Outcome.NOT_SENT,
     )
+
+
+class Validated(Shape):
+    """Nothing was found wrong with the order."""
+
+    valid: Literal[True] = True
+
+
+class Fill(Shape):
+    """One of our own trades."""
+
+    trade_id: str
+    order_id: str
+    account: str
+    venue: str
+    symbol: str
+    venue_order_id: str
+    side: Side
+    price: Plain
+    quantity: Plain
+    fee: Plain
+    """Positive when paid, negative when a rebate."""
+    fee_asset: str
+    liquidity: str
+    timestamp: int
+    venue_time_us: int
+
+    @classmethod
+    def of(cls, fill: models.Fill, *, account: str, order_id: str) -> Self:
+        return cls(
+            trade_id=fill.trade_id,
+            order_id=order_id,
+            account=account,
+            venue=fill.venue,
+            symbol=fill.symbol,
+            venue_order_id=fill.venue_order_id,
+            side=fill.side,
+            price=fill.price,
+            quantity=fill.quantity,
+            fee=fill.fee,
+            fee_asset=fill.fee_asset,
+            liquidity=fill.liquidity,
+            timestamp=fill.venue_time_us // 1_000,
+            venue_time_us=fill.venue_time_us,
+        )
 
 
 class UnknownState(Shape):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateway.errors import RETRYABLE, Code, Refusal
+from gateway.errors import Code, Outcome, Refusal
 
 STATUS: Mapping[Code, int] = {
     Code.INVALID_REQUEST: 400,
@@ -43,6 +43,9 @@ STATUS: Mapping[Code, int] = {
     Code.VENUE_TIMEOUT: 504,
 }
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing: the errors of all others say what became of the write."""
+
 
 def error_object(refusal: Refusal, request_id: str) -> dict[str, Any]:
     """The error object, the same on HTTP and on the WebSocket."""
@@ -56,7 +59,7 @@ def error_object(refusal: Refusal, request_id: str) -> dict[str, Any]:
         "venue_code": refusal.venue_code,
     }
     error.update({name: value for name, value in optional.items() if value is not None})
-    error["retryable"] = refusal.code in RETRYABLE
+    error["retryable"] = refusal.retryable
     error["request_id"] = request_id
     return error
 
@@ -66,6 +69,15 @@ def retry_after(refusal: Refusal) -> int | None:
     if refusal.retry_after_s is not None:
         return max(1, math.ceil(refusal.retry_after_s))
     return 1 if STATUS[refusal.code] in {429, 503} else None
+
+
+def internal_error(method: str) -> Refusal:
+    """What is said of a mistake of our own: nothing of our insides, and of a write that nobody knows what it did."""
+    return Refusal(
+        Code.INTERNAL_ERROR,
+        "something went wrong on our side; the request id finds it",
+        outcome=None if method in READS else Outcome.UNKNOWN,
+    )
 
 
 def error_response(refusal: Refusal, *, request_id: str, time_ms: int) -> Response:

@@ -5,7 +5,7 @@ here: a follower that cannot keep up is its user's to end, and it resumes by its
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -24,6 +24,8 @@ _log = structlog.get_logger()
 _BLOCK_MS = 500
 """How long one read waits: as long as a newly followed account may have to wait for its first live entry."""
 _PAGE = 500
+_REPLAY_PAGE = 20
+"""Entries that a follower must have room for at once."""
 
 _Name = bytes | str | memoryview
 _Id = int | bytes | str | memoryview
@@ -61,11 +63,18 @@ class Journals:
         self._wanted = asyncio.Event()
 
     async def follow(
-        self, venue: VenueName, account: AccountName, after: str | None, offer: Callable[[Entry], None]
+        self,
+        venue: VenueName,
+        account: AccountName,
+        after: str | None,
+        offer: Callable[[Entry], None],
+        *,
+        room: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[Follower, str]:
         """Offer every entry after `after` (None: only what is new), then return; live entries follow by themselves.
 
-        Answers with the cursor up to which everything was offered. Raises `CursorExpired`, `ValueError` for a cursor
+        What is long past is offered no faster than `room` returns, a few entries at a time. Answers with the cursor up
+        to which everything was offered. Raises `CursorExpired`, `ValueError` for a cursor
         that is none, and `StoreUnavailable`.
         """
         key = keys.journal(venue, account)
@@ -78,15 +87,20 @@ class Journals:
         journal.followers.add(follower)
         self._wanted.set()
         try:
-            await self._catch_up(journal, follower)
+            await self._catch_up(journal, follower, room)
         except BaseException:
             self.leave(follower)
             raise
         return follower, _text(follower.at)
 
-    async def _catch_up(self, journal: _Journal, follower: Follower) -> None:
+    async def _catch_up(
+        self, journal: _Journal, follower: Follower, room: Callable[[], Awaitable[None]] | None
+    ) -> None:
         while True:
-            page = await self._store.command("XRANGE", journal.key, f"({_text(follower.at)}", "+", "COUNT", _PAGE)
+            if room is not None:
+                await room()
+            after = f"({_text(follower.at)}"
+            page = await self._store.command("XRANGE", journal.key, after, "+", "COUNT", _REPLAY_PAGE)
             for cursor, fields in page:
                 _offer(follower, Entry.read(cursor, dict(zip(fields[::2], fields[1::2], strict=True))))
             # What the reader has read meanwhile was not offered to us: only when we are past that are we live.

@@ -7,6 +7,10 @@ CANCELS = Counter("crossgate_cancels_total", "Cancels the venue took", ["venue"]
 UNKNOWN_SETTLED = Counter(
     "crossgate_orders_settled_total", "Unknown orders settled, by the state found", ["venue", "state"]
 )
+PRIVATE_STREAMS = Gauge("crossgate_private_stream_up", "Whether this replica follows the account's stream", ["account"])
+FOREIGN_EVENTS = Counter(
+    "crossgate_foreign_order_events_total", "Events of orders that none of our records knows", ["account"]
+)
 PENDING = Gauge("crossgate_orders_pending", "Orders of an account that wait to be settled", ["account"])
 SEND_SECONDS = Histogram(
     "crossgate_order_send_seconds",

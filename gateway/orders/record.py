@@ -22,6 +22,7 @@ import msgspec
 
 from adapters.models import (
     AccountName,
+    Fill,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
@@ -158,6 +159,7 @@ def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> Ord
 _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=str)
 _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
+_fills = msgspec.json.Decoder(Fill)
 
 
 def encode(part: Intent | Result) -> bytes:
@@ -165,13 +167,23 @@ def encode(part: Intent | Result) -> bytes:
     return _encoder.encode(_plain_numbers(part))
 
 
-def _plain_numbers(part: Intent | Result) -> dict[str, Any]:
+def encode_fill(fill: Fill) -> bytes:
+    """JSON of a trade."""
+    return _encoder.encode(_plain_numbers(fill))
+
+
+def decode_fill(fields: Mapping[bytes, bytes]) -> Fill:
+    """The trade of a journal's entry."""
+    return _fills.decode(fields[b"fill"])
+
+
+def _plain_numbers(part: Intent | Result | Fill) -> dict[str, Any]:
     fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 
 def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
-    """The record kept in a hash."""
+    """The record kept in a hash, or as it was when a step of it was entered into the journal."""
     return OrderRecord(
         intent=_intents.decode(fields[b"intent"]),
         state=State(fields[b"state"].decode()),
@@ -180,7 +192,7 @@ def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
         updated_ms=int(fields[b"updated_ms"]),
         result=_results.decode(fields[b"result"]),
         nonce=fields[b"nonce"].decode(),
-        lease_until_ms=int(fields[b"lease_until_ms"]),
+        lease_until_ms=int(fields.get(b"lease_until_ms", 0)),  # a journal's entry has none
         send_ms=int(fields[b"send_ms"]) if b"send_ms" in fields else None,
         window_ms=int(fields[b"window_ms"]) if b"window_ms" in fields else None,
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.models import AccountName, VenueName
-from gateway.orders.record import Intent, OrderRecord, Result, decode, encode
+from adapters.models import AccountName, Fill, VenueClientId, VenueName
+from gateway.journal.entry import MAX_LENGTH
+from gateway.orders.record import Intent, OrderRecord, Result, decode, encode, encode_fill
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script
@@ -18,6 +19,7 @@ KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 
 _CLAIM = Script.load("gateway.orders", "claim.lua")
 _BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
+_ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
 
 
@@ -95,6 +97,8 @@ class Records:
                 keys.venue_client_id(self._venue, intent.account, intent.venue_client_id),
                 keys.pending_orders(self._venue, intent.account),
                 keys.recent_orders(self._venue, intent.account),
+                keys.live_orders(self._venue, intent.account),
+                keys.journal(self._venue, intent.account),
             ],
             [
                 record.version,
@@ -104,9 +108,32 @@ class Records:
                 look_again_ms,
                 KEEP_FINISHED_MS,
                 record.nonce,
+                intent.owner,
+                MAX_LENGTH,
             ],
         )
         return bool(written)
+
+    async def add_fill(self, order: OrderRecord, fill: Fill) -> bool:
+        """Enter one of our trades into the account's journal, once; False if it is there already. Safe to repeat."""
+        account = order.intent.account
+        added = await self._store.run(
+            _ADD_FILL,
+            [keys.journal(self._venue, account), keys.journal_fills(self._venue, account)],
+            [fill.trade_id, MAX_LENGTH, order.intent.owner, order.intent.order_id, encode_fill(fill)],
+        )
+        return bool(added)
+
+    async def reserved(self, account: AccountName, client_id: VenueClientId) -> OrderRecord | None:
+        """The order that a venue's client id stands for, if it is one of ours."""
+        order_id = await self._store.command("GET", keys.venue_client_id(self._venue, account, client_id))
+        return await self.get(order_id.decode()) if order_id else None
+
+    async def live(self, account: AccountName, *, count: int = 1_000) -> list[OrderRecord]:
+        """Orders that rest at the venue, as far as we know."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
+        found = [await self.get(order_id.decode()) for order_id in ids]
+        return [record for record in found if record is not None]
 
     async def look_again(self, account: AccountName, order_id: str, at_ms: int) -> None:
         """Put off looking for an order that is still pending until `at_ms` by Redis' clock."""

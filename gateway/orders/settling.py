@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from adapters.contract import Throttle
-from adapters.models import VenueName, VenueOrder
+from adapters.models import Fill, VenueName, VenueOrder
 from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import StoreUnavailable
@@ -97,6 +97,11 @@ class Settling:
                 else:
                     settled.append(record)
         return settled
+
+    async def fills(self, account: Account, symbol: str, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+        """The account's trades on one market since then. Raises what the venue calls raise."""
+        market = self._markets.get(account.venue.name, symbol)
+        return await account.trading.fills(market, since_ms - self._settings.clock_error_ms, throttle)
 
     def look_again_in_ms(self, account: Account, record: OrderRecord) -> int:
         """When an order that is still unknown is worth looking for again."""

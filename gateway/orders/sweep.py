@@ -1,83 +1,28 @@
 """The sweep: finds orders that nobody is at work on any more, and settles those that are unknown.
 
-Each account is swept by itself, so that one venue in trouble holds up no other, and by one replica at a time: a lease
-that only saves work, since every step is safe to take twice.
+Every step is safe to take twice, so nothing rests on who sweeps; when, `tending` decides.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import structlog
 
 from adapters.contract import CallKind
-from adapters.errors import DefiniteNo, VenueError
-from adapters.models import AccountName, VenueName
-from gateway.accounts import Account, Accounts
-from gateway.errors import Refusal, StoreUnavailable
+from adapters.errors import DefiniteNo
+from gateway.accounts import Account
+from gateway.errors import Refusal
 from gateway.orders import lifecycle, metrics
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
-from gateway.store import keys
 from gateway.store.client import Store
 
 _log = structlog.get_logger()
 
-_EVERY_S = 0.5
-_LEASE_MS = 5_000
 _CLIENT = "crossgate"
 """Our own name as a client of the limiter."""
-
-
-class Sweeps:
-    """Sweeps every account there is, also those that come later."""
-
-    def __init__(
-        self,
-        accounts: Accounts,
-        *,
-        store: Store,
-        records: Mapping[VenueName, Records],
-        settling: Settling,
-        replica: str,
-    ):
-        self._accounts = accounts
-        self._store = store
-        self._records = records
-        self._settling = settling
-        self._replica = replica
-
-    async def run(self) -> None:
-        """Sweep again and again; ends only by cancellation."""
-        swept: dict[AccountName, asyncio.Task[None]] = {}
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                for account in self._accounts.all():
-                    if account.name not in swept or swept[account.name].done():
-                        swept[account.name] = tasks.create_task(self._keep_sweeping(account.name))
-                await asyncio.sleep(_EVERY_S)
-
-    async def _keep_sweeping(self, name: AccountName) -> None:
-        while (account := self._accounts.find(name)) is not None:
-            sweep = Sweep(account, self._store, self._records[account.venue.name], self._settling)
-            try:
-                if await self._has_lease(account):
-                    await sweep.once()
-            except (StoreUnavailable, VenueError, Refusal) as error:
-                _log.warning("sweep_failed", account=name, error=str(error))
-            except Exception:  # whatever it is, it must not end the sweeps of the other accounts
-                _log.exception("sweep_broken", account=name)
-            await asyncio.sleep(_EVERY_S)
-
-    async def _has_lease(self, account: Account) -> bool:
-        key = keys.sweep_lease(account.venue.name, account.name)
-        if await self._store.command("SET", key, self._replica, "NX", "PX", _LEASE_MS):
-            return True
-        if await self._store.command("GET", key) != self._replica.encode():
-            return False
-        await self._store.command("PEXPIRE", key, _LEASE_MS)
-        return True
 
 
 class Sweep:

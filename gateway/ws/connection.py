@@ -1,24 +1,24 @@
 """One client's connection: one task reads its frames, one writes what its mailbox holds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.errors import Code, Refusal
+from gateway.auth import Client
+from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.fanout import metrics as fanout_metrics
 from gateway.fanout.hub import Hub
 from gateway.fanout.mailbox import Mailbox
+from gateway.journal import Follower
 from gateway.ws import metrics
 from gateway.ws.frames import FRAME_MAX_BYTES, CloseCode
-from gateway.ws.session import Authenticate, Intent, Join, Leave, Reply, Session
+from gateway.ws.private import Admit, PrivateChannels
+from gateway.ws.session import Authenticate, Intent, Join, JoinPrivate, Leave, LeavePrivate, Reply, Session
 from gateway.ws.settings import SocketSettings
 
 log = structlog.get_logger()
 
-Verify = Callable[[str, WebSocket], Awaitable[object]]
-"""Checks a token that came over a socket; raises `Refusal` for one that opens nothing there."""
 
 _TAKE_BYTES = 64 * 1024
 _CLOSE_TIMEOUT_S = 1.0
@@ -46,17 +46,22 @@ class Connection:
         session: Session,
         hub: Hub,
         *,
-        verify: Verify | None,
+        admit: Admit | None,
+        private: PrivateChannels | None,
         draining: asyncio.Event,
         settings: SocketSettings,
     ):
         self._websocket = websocket
         self._session = session
         self._hub = hub
-        self._verify = verify
+        self._admit = admit
+        self._private = private
+        self._client: Client | None = None
+        self._followers: dict[tuple[str, str], Follower] = {}
         self._draining = draining
         self._settings = settings
         self._wake = asyncio.Event()
+        self._has_written = asyncio.Event()
         self._mailbox = Mailbox(settings.mailbox_bytes, self._wake.set)
 
     async def run(self) -> None:
@@ -73,6 +78,8 @@ class Connection:
             pass
         finally:
             self._hub.close(self._mailbox)
+            if self._private is not None:
+                self._private.leave(list(self._followers.values()))
             self._count_drops()
             metrics.subscriptions.dec(len(self._session.topics))
         if closed is not None:
@@ -105,17 +112,57 @@ class Connection:
                 self._hub.subscribe(topic, self._mailbox, since)
             case Leave(topic=topic):
                 self._hub.unsubscribe(topic, self._mailbox)
+            case JoinPrivate():
+                await self._join_private(intent)
+            case LeavePrivate():
+                self._leave_private(intent.channel, intent.account)
+                reply = self._session.about_account("unsubscribed", intent.channel, intent.account, intent.id)
+                self._mailbox.reply(reply.body)
             case Authenticate():
-                self._mailbox.reply((await self._authenticate(intent)).body)
+                self._mailbox.reply(self._authenticate(intent).body)
 
-    async def _authenticate(self, intent: Authenticate) -> Reply:
-        if self._verify is None:
+    def _authenticate(self, intent: Authenticate) -> Reply:
+        if self._admit is None:
             return self._session.refused(Refusal(Code.NOT_SUPPORTED, "this gateway takes no tokens here"), intent.id)
         try:
-            await self._verify(intent.token, self._websocket)
+            self._client = self._admit(intent.token, self._websocket)
         except Refusal as refusal:
             return self._session.refused(refusal, intent.id)
         return self._session.authenticated(intent.id)
+
+    async def _join_private(self, intent: JoinPrivate) -> None:
+        """Nothing of a private channel is ever dropped: a client that does not read it overflows, and is closed."""
+        try:
+            follower, complete = await self._follow(intent)
+        except Refusal as refusal:
+            self._mailbox.reply(self._session.refused(refusal, intent.id).body)
+        except StoreUnavailable:
+            gone = Refusal(Code.STORE_UNAVAILABLE, "the journal cannot be read now; subscribe again")
+            self._mailbox.reply(self._session.refused(gone, intent.id).body)
+        else:
+            self._followers[intent.channel, intent.account] = follower
+            self._mailbox.reply(complete)
+
+    async def _follow(self, intent: JoinPrivate) -> tuple[Follower, bytes]:
+        if self._private is None or self._client is None:
+            raise Refusal(Code.NOT_SUPPORTED, "this gateway has no private channels")
+        account = self._private.account(self._client, intent.account)
+        self._leave_private(intent.channel, intent.account)
+        reply = self._session.about_account("subscribed", intent.channel, account.name, intent.id)
+        self._mailbox.reply(reply.body)
+        return await self._private.follow(
+            self._client, account, intent.channel, intent.after, send=self._mailbox.reply, room=self._room
+        )
+
+    async def _room(self) -> None:
+        """Wait until the client has read most of what it was sent."""
+        while self._mailbox.bytes_held > self._settings.mailbox_bytes // 4:
+            self._has_written.clear()
+            await self._has_written.wait()
+
+    def _leave_private(self, channel: str, account: str) -> None:
+        if (follower := self._followers.pop((channel, account), None)) and self._private is not None:
+            self._private.leave([follower])
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -132,6 +179,7 @@ class Connection:
                 except TimeoutError:
                     raise _Closed(CloseCode.SLOW, "the client does not read") from None
                 metrics.sent.inc(len(bodies))
+                self._has_written.set()
             self._count_drops()
             if self._mailbox.overflowed:
                 raise _Closed(CloseCode.SLOW, "the client does not read its replies")

@@ -12,7 +12,8 @@ from adapters.models import VenueName
 from gateway.fanout.hub import Hub
 from gateway.feeds.owner import FindMarket
 from gateway.ws import metrics
-from gateway.ws.connection import Connection, Verify
+from gateway.ws.connection import Connection
+from gateway.ws.private import Admit, PrivateChannels
 from gateway.ws.session import Session
 from gateway.ws.settings import SocketSettings
 
@@ -26,7 +27,8 @@ class Sockets:
         venues: Mapping[VenueName, Venue],
         find_market: FindMarket,
         *,
-        verify: Verify | None = None,
+        admit: Admit | None = None,
+        private: PrivateChannels | None = None,
         needs_token: bool = False,
         settings: SocketSettings | None = None,
         new_request_id: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -35,7 +37,8 @@ class Sockets:
         self._hub = hub
         self._venues = venues
         self._find_market = find_market
-        self._verify = verify
+        self._admit = admit
+        self._private = private
         self._needs_token = needs_token
         self._settings = settings or SocketSettings()
         self._new_request_id = new_request_id
@@ -56,7 +59,8 @@ class Sockets:
             websocket,
             session,
             self._hub,
-            verify=self._verify,
+            admit=self._admit,
+            private=self._private,
             draining=self._draining,
             settings=self._settings,
         )

@@ -25,6 +25,7 @@ PUBLIC_CHANNELS = frozenset(
     {"ticker", "orderbook", "trades", "klines", "mark_price", "funding", "open_interest", "liquidations", "best"}
 )
 PRIVATE_CHANNELS = frozenset({"orders", "fills", "positions", "balances"})
+SERVED_PRIVATE = frozenset({"orders", "fills"})
 _KNOWN_CHANNELS = PUBLIC_CHANNELS | PRIVATE_CHANNELS | {"system"}
 
 
@@ -45,12 +46,29 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinPrivate:
+    """Follow an account's channel; who may, the connection finds out. Acknowledged when the replay begins."""
+
+    channel: str
+    account: str
+    after: str | None
+    id: Id
+
+
+@dataclass(frozen=True, slots=True)
+class LeavePrivate:
+    channel: str
+    account: str
+    id: Id
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticate:
     token: str
     id: Id
 
 
-Intent = Reply | Join | Leave | Authenticate
+Intent = Reply | Join | Leave | JoinPrivate | LeavePrivate | Authenticate
 
 
 class Session:
@@ -67,6 +85,7 @@ class Session:
     ):
         """`needs_token`: not even public channels are for everybody."""
         self._needs_token = needs_token
+        self._is_authenticated = False
         self.topics: set[Topic] = set()
         self._venues = venues
         self._find_market = find_market
@@ -98,7 +117,7 @@ class Session:
 
     def authenticated(self, frame_id: Id) -> Reply:
         """The token was good."""
-        self._needs_token = False
+        self._is_authenticated, self._needs_token = True, False
         return self._reply("authenticated", frame_id)
 
     def refused(self, refusal: Refusal, frame_id: Id) -> Reply:
@@ -109,6 +128,8 @@ class Session:
     def _subscribe(self, frame: Subscribe) -> list[Intent]:
         if self._needs_token:
             raise Refusal(Code.AUTHENTICATION_FAILED, 'send {"op": "auth", "token": …} first')
+        if frame.channel in SERVED_PRIVATE:
+            return [JoinPrivate(frame.channel, self._account(frame), frame.after, frame.id)]
         topic = self._topic(frame)
         if frame.mode != "full" or frame.interval_ms is not None:
             raise _not_supported("mode", frame.mode, ["full"])
@@ -125,9 +146,25 @@ class Session:
         return [self._about(topic, "subscribed", frame.id), Join(topic, since)]
 
     def _unsubscribe(self, frame: Unsubscribe) -> list[Intent]:
+        if frame.channel in SERVED_PRIVATE:
+            return [LeavePrivate(frame.channel, self._account(frame), frame.id)]
         topic = self._topic(frame)
         self.topics.discard(topic)
         return [Leave(topic), self._about(topic, "unsubscribed", frame.id)]
+
+    def _account(self, frame: Subscribe | Unsubscribe) -> str:
+        if not self._is_authenticated:
+            raise Refusal(Code.AUTHENTICATION_FAILED, 'send {"op": "auth", "token": …} first')
+        if frame.account is None:
+            raise Refusal(Code.INVALID_PARAMETER, "this channel needs an account", field="account")
+        for name in ("venue", "symbol", "depth", "interval", "aggregation_ms"):
+            if (value := getattr(frame, name)) is not None:
+                raise _not_supported(name, value, [])
+        return frame.account
+
+    def about_account(self, kind: str, channel: str, account: str, frame_id: Id) -> Reply:
+        """What became of a private subscription."""
+        return self._reply(kind, frame_id, channel=channel, account=account)
 
     def _topic(self, frame: Subscribe | Unsubscribe) -> Topic:
         if frame.channel not in _KNOWN_CHANNELS:

@@ -36,7 +36,9 @@ async def issue_token(
     """Get a token for `Authorization: Bearer`; renew by asking again."""
     client = the.clients.with_secret(body.api_key, body.api_secret)
     if client is None:
-        _log.warning("token_refused", api_key=body.api_key[:64], address=context.address)
+        # Only a name we know is logged: what else stands there may be the secret, in the wrong field.
+        known = body.api_key if the.clients.get(body.api_key) else None
+        _log.warning("token_refused", client=known, address=context.address)
         raise Refusal(Code.AUTHENTICATION_FAILED, "no client has this api_key and api_secret")
     if client.ip_allow and context.address not in client.ip_allow:
         raise Refusal(Code.IP_NOT_ALLOWED, f"client {client.name} may not call from {context.address}")

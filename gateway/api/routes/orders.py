@@ -20,10 +20,11 @@ from gateway.api.deps import (
     json_body,
     openapi_body,
 )
-from gateway.api.order_bodies import Order, PlaceOrder, status_of
+from gateway.api.order_bodies import Order, PlaceOrder, Validated, status_of
 from gateway.auth.grants import Client
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.cancelling import NotCancellable
+from gateway.orders.finding import Listing
 from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placed
 from gateway.orders.record import OrderRecord, State
@@ -51,11 +52,11 @@ async def place(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     return _placed(the, placed)
 
 
-@router.post("/v1/orders/validate", response_model=Answer[PlaceOrder], openapi_extra=openapi_body(PlaceOrder))
+@router.post("/v1/orders/validate", response_model=Answer[Validated], openapi_extra=openapi_body(PlaceOrder))
 async def validate(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     """Everything but sending: what could be found wrong without asking the venue."""
     the.placing.check(client, _new_order(the, client, body))
-    return ok(dict[str, bool], {"valid": True})
+    return ok(Validated, Validated())
 
 
 @router.get("/v1/orders", response_model=Answer[Page[Order]])
@@ -86,7 +87,7 @@ async def orders(
     return ok(
         Page[Order],
         page_of(shapes, page=page, limit=limit, is_complete=listing.is_complete),
-        meta=meta_of("venue" if listing.is_fresh else "cache", now_ms() * 1_000),
+        meta=meta_of("venue" if listing.is_fresh else "cache", _as_of_ms(listing) * 1_000),
     )
 
 
@@ -124,7 +125,7 @@ def _new_order(the: Services, client: Client, body: PlaceOrder) -> NewOrder:
     return body.to_order(
         client_order_id_required=the.settings.orders.client_order_id_required,
         new_id=secrets.token_hex(16),
-        max_wait_s=client.max_wait_s,
+        max_wait_s=the.settings.limiter.max_wait_ms / 1000 if client.max_wait_s is None else client.max_wait_s,
     )
 
 
@@ -138,6 +139,7 @@ def _placed(the: Services, placed: Placed) -> Response:
             venue=record.intent.venue,
             venue_code=refusal.venue_code,
             details={"order_id": record.intent.order_id},
+            retryable=False,  # the id is bound to this answer
         )
     if record.state is State.UNKNOWN or record.is_running:
         return ok(Order, _shape(the, record), status=202)
@@ -149,11 +151,15 @@ async def _cancel(the: Services, client: Client, order_id: str) -> Response:
         record = await the.cancelling.cancel(client, order_id, max_wait_s=client.max_wait_s)
     except NotCancellable as error:
         ended = _shape(the, error.record)
+        is_done = error.record.state is State.DONE
         raise Refusal(
             Code.ORDER_NOT_CANCELLABLE,
-            f"the order is {ended.status} and cannot be cancelled any more",
+            f"the order is {ended.status} and cannot be cancelled any more"
+            if is_done
+            else "no such order rests at the venue now: it is still on its way, or has just ended; cancel again",
             details={"order": ended.model_dump(mode="json")},
             outcome=Outcome.REJECTED,
+            retryable=not is_done,
         ) from error
     return ok(Order, _shape(the, record), status=200 if record.state is State.DONE else 202)
 
@@ -161,6 +167,12 @@ async def _cancel(the: Services, client: Client, order_id: str) -> Response:
 def _found(the: Services, record: OrderRecord, *, is_fresh: bool) -> Response:
     as_of_us = (now_ms() if is_fresh else record.updated_ms) * 1_000
     return ok(Order, _shape(the, record), meta=meta_of("venue" if is_fresh else "cache", as_of_us))
+
+
+def _as_of_ms(listing: Listing) -> int:
+    """Since when nothing of it has been looked at: the oldest word on an order that can still change."""
+    changing = [record.updated_ms for record in listing.records if record.state is not State.DONE]
+    return now_ms() if listing.is_fresh else min(changing, default=now_ms())
 
 
 def _shape(the: Services, record: OrderRecord) -> Order:

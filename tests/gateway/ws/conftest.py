@@ -13,7 +13,7 @@ from starlette.routing import WebSocketRoute
 
 from gateway.feeds import MarketFeeds
 from gateway.store.client import Store
-from gateway.ws.connection import Verify
+from gateway.ws.private import Admit
 from gateway.ws.endpoint import Sockets
 from gateway.ws.settings import SocketSettings
 from tests.gateway.feeds.fleet import replica
@@ -53,11 +53,11 @@ async def serve(ws_redis: RedisProcess, script: ScriptedVenue) -> Serve:
 
     @asynccontextmanager
     async def serve(
-        name: str = "replica", *, settings: SocketSettings | None = None, verify: Verify | None = None
+        name: str = "replica", *, settings: SocketSettings | None = None, admit: Admit | None = None
     ) -> AsyncIterator[Serving]:
         async with replica(ws_redis.url, script, name) as feeds:
             sockets = Sockets(
-                feeds.hub, {script.name: script.venue()}, script.find_market, settings=settings, verify=verify
+                feeds.hub, {script.name: script.venue()}, script.find_market, settings=settings, admit=admit
             )
             async with listening(Starlette(routes=[WebSocketRoute("/v1/ws", sockets.serve)])) as port:
                 yield Serving(f"ws://127.0.0.1:{port}/v1/ws", sockets, feeds)

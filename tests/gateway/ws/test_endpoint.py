@@ -80,18 +80,18 @@ async def test_errors_leave_the_connection_open(serve: Serve) -> None:
         await client.send(b"\x00\x01")
         assert (await receive(client))["error"]["code"] == "INVALID_REQUEST"
         assert (await subscribe(client, venue="nowhere"))["error"]["code"] == "VENUE_NOT_FOUND"
-        assert (await subscribe(client, "orders", account="a", venue=None))["error"]["code"] == "NOT_SUPPORTED"
+        assert (await subscribe(client, "orders", account="a", venue=None))["error"]["code"] == "AUTHENTICATION_FAILED"
         await client.send(json.dumps({"op": "auth", "token": "t"}))
         assert (await receive(client))["error"]["code"] == "NOT_SUPPORTED"
         assert (await subscribe(client))["type"] == "subscribed"
 
 
 async def test_a_token_is_verified_by_whoever_knows_how(serve: Serve) -> None:
-    async def verify(token: str, _socket: WebSocket) -> None:
+    def admit(token: str, _socket: WebSocket) -> None:
         if token != "good":
             raise Refusal(Code.AUTHENTICATION_FAILED, "the token is not valid")
 
-    async with serve(verify=verify) as serving, connect(serving.url) as client:
+    async with serve(admit=admit) as serving, connect(serving.url) as client:
         await client.send(json.dumps({"op": "auth", "token": "bad", "id": 1}))
         refused = await receive(client)
         assert (refused["error"]["code"], refused["id"]) == ("AUTHENTICATION_FAILED", 1)

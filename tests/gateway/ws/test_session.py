@@ -100,7 +100,7 @@ def test_auth_hands_the_token_on() -> None:
         ({"venue": None}, "INVALID_PARAMETER", "venue"),
         ({"channel": "nonsense"}, "INVALID_PARAMETER", "channel"),
         ({"channel": "klines"}, "NOT_SUPPORTED", "channel"),
-        ({"channel": "orders", "account": "a"}, "NOT_SUPPORTED", "channel"),
+        ({"channel": "orders", "account": "a"}, "AUTHENTICATION_FAILED", None),
         ({"channel": "best", "venue": None}, "NOT_SUPPORTED", "channel"),
         ({"depth": 20}, "NOT_SUPPORTED", "depth"),
         ({"mode": "conflated"}, "NOT_SUPPORTED", "mode"),

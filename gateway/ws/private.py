@@ -1,0 +1,109 @@
+"""Private channels: an account's journal as one client may see it.
+
+The journal is their source, so that a client that was away learns exactly what happened: `after` brings everything
+since, in order, then `replay_complete`, then what is new.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.websockets import WebSocket
+
+from adapters.models import AccountName
+from gateway.accounts import Account, Accounts
+from gateway.api.order_bodies import Fill, Order
+from gateway.auth import Client
+from gateway.errors import Code, Refusal
+from gateway.journal import CursorExpired, Entry, Follower, Journals, Kind
+from gateway.orders.record import decode, decode_fill
+from gateway.orders.settling import Settling
+
+KINDS = {"orders": Kind.ORDER, "fills": Kind.FILL}
+"""What of the journal each private channel shows."""
+
+Admit = Callable[[str, WebSocket], Client]
+"""The client a token speaks for, where it may read; raises `Refusal`."""
+
+
+class PrivateChannels:
+    """Opens private channels for the clients of one replica."""
+
+    def __init__(self, journals: Journals, accounts: Accounts, settling: Settling, find_client: Callable[[str], Any]):
+        self._journals = journals
+        self._accounts = accounts
+        self._settling = settling
+        self._find_client = find_client
+
+    def account(self, client: Client, name: str) -> Account:
+        """The account, if it was granted. Raises `Refusal`."""
+        return self._accounts.get(name, client)
+
+    async def follow(
+        self,
+        client: Client,
+        account: Account,
+        channel: str,
+        after: str | None,
+        *,
+        send: Callable[[bytes], None],
+        room: Callable[[], Awaitable[None]],
+    ) -> tuple[Follower, bytes]:
+        """Send everything after the cursor, as there is room for it, and go on sending what is new.
+
+        Answers with the message that says that the replay is complete. Raises `Refusal` and `StoreUnavailable`.
+        """
+
+        def offer(entry: Entry) -> None:
+            body = self._message(client, account, channel, entry)
+            if body is not None:
+                send(body)
+
+        try:
+            follower, cursor = await self._journals.follow(account.venue.name, account.name, after, offer, room=room)
+        except CursorExpired:
+            raise Refusal(
+                Code.CURSOR_EXPIRED,
+                "what followed this cursor is not kept any more; read the account anew and subscribe without one",
+                field="after",
+            ) from None
+        except ValueError as error:
+            raise Refusal(Code.INVALID_PARAMETER, str(error), field="after") from None
+        members = {"type": "replay_complete", **_head(account, channel), "cursor": cursor}
+        return follower, msgspec.json.encode(members)
+
+    def leave(self, followers: Sequence[Follower]) -> None:
+        for follower in followers:
+            self._journals.leave(follower)
+
+    def _message(self, client: Client, account: Account, channel: str, entry: Entry) -> bytes | None:
+        """The entry as the client sees it; None if it is not the channel's, or not for this client any more."""
+        if entry.kind is not KINDS[channel]:
+            return None
+        # The grants as they stand now: what was revoked ends with the next entry.
+        present: Client | None = self._find_client(client.name)
+        if present is None or present.version != client.version or not present.sees(account.name, entry.owner):
+            return None
+        data = self._order(entry) if entry.kind is Kind.ORDER else _fill(account.name, entry)
+        head = _head(account, channel)
+        return b"".join(
+            (
+                msgspec.json.encode({**head, "type": "update", "cursor": entry.cursor, "integrity": "ok"})[:-1],
+                b',"data":',
+                data,
+                b"}",
+            )
+        )
+
+    def _order(self, entry: Entry) -> bytes:
+        record = decode(entry.fields)
+        return Order.of(record, settles_by_ms=self._settling.settles_by_ms(record)).model_dump_json().encode()
+
+
+def _fill(account: AccountName, entry: Entry) -> bytes:
+    fill = decode_fill(entry.fields)
+    return Fill.of(fill, account=account, order_id=entry.fields[b"order_id"].decode()).model_dump_json().encode()
+
+
+def _head(account: Account, channel: str) -> dict[str, str]:
+    return {"channel": channel, "venue": account.venue.name, "account": account.name}

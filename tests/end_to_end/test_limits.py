@@ -1,0 +1,126 @@
+"""The venue's limit under backlog: never exceeded and hardly wasted, by the venue's own strict count."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from gateway.cli.stack import Stack, StackOptions, running
+from tests.end_to_end.bots import Bot, VenueControl, answered, bot_of, refused
+
+LIMIT = 200
+PERIOD_MS = 2_000
+HISTORICAL = 30
+PERIODS = 8
+BOTS_PER_REPLICA = 10
+LEAST_USE = 0.95
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Two replicas at a venue that counts strictly, with limits scaled down on both sides."""
+    limits = {
+        name: {"limit": HISTORICAL if name.endswith("historical") else LIMIT, "period_ms": PERIOD_MS}
+        for name in ("account", "account_historical", "ip", "ip_historical")
+    }
+    options = StackOptions(
+        replicas=2,
+        sandbox_arguments=[
+            *("--limit", f"standard={LIMIT}", "--limit", f"historical={HISTORICAL}"),
+            *("--limit-period-ms", str(PERIOD_MS), "--strict-limits"),
+        ],
+        settings={"venues": {"backpack": {"limits": limits}}},
+    )
+    with running(options) as started:
+        yield started
+
+
+@pytest.fixture
+async def crowd(stack: Stack) -> AsyncIterator[list[Bot]]:
+    """Bots of one account at both replicas."""
+    async with AsyncExitStack() as bots:
+        yield [await bots.enter_async_context(bot_of(stack, number % 2)) for number in range(2 * BOTS_PER_REPLICA)]
+
+
+async def place_and_cancel(bot: Bot) -> AsyncIterator[int]:
+    for _ in itertools.count():
+        placed = await bot.place()
+        yield placed.status_code
+        if placed.is_success:
+            yield (await bot.call("DELETE", f"/v1/orders/{placed.json()['data']['order_id']}")).status_code
+
+
+async def read_an_order(bot: Bot) -> AsyncIterator[int]:
+    placed = await bot.rest()
+    yield 201
+    while True:
+        yield (await bot.call("GET", f"/v1/orders/{placed['order_id']}")).status_code
+
+
+async def read_the_account(bot: Bot) -> AsyncIterator[int]:
+    for what in itertools.cycle(("balances", "positions")):
+        yield (await bot.call("GET", f"/v1/accounts/{bot.account}/{what}")).status_code
+
+
+HABITS = (place_and_cancel, place_and_cancel, read_an_order, read_the_account)
+
+
+async def live(answers: AsyncIterator[int], until: float, seen: Counter[int]) -> None:
+    """One bot's day: as fast as it is answered."""
+    async for status in answers:
+        seen[status] += 1
+        if time.monotonic() > until:
+            return
+
+
+async def tallies(venue: VenueControl) -> dict[str, dict[str, Any]]:
+    """The venue's count of every caller's standard requests."""
+    report = await venue.get("/sim/ledger/limits")
+    return {name: classes["standard"] for name, classes in report["callers"].items() if "standard" in classes}
+
+
+async def test_twenty_bots_at_two_replicas_use_the_limit_and_never_exceed_it(
+    crowd: list[Bot], venue: VenueControl
+) -> None:
+    seen: Counter[int] = Counter()
+    began_ms = time.time() * 1000
+    until = time.monotonic() + (PERIODS + 1) * PERIOD_MS / 1000
+    async with asyncio.TaskGroup() as tasks:
+        for number, bot in enumerate(crowd):
+            tasks.create_task(live(HABITS[number // 2 % len(HABITS)](bot), until, seen))
+    ended_ms = began_ms + (PERIODS + 1) * PERIOD_MS
+
+    counted = (await tallies(venue))["desk-a"]
+    whole = [count for start, count in counted["windows"] if start >= began_ms and start + PERIOD_MS <= ended_ms]
+    use = sum(whole) / (len(whole) * LIMIT)
+    print(f"\nlimit {LIMIT} per {PERIOD_MS} ms: {use:.1%} used in {len(whole)} windows {whole}; answers {dict(seen)}")
+
+    totals = await venue.get("/sim/ledger/totals")
+    assert "429" not in totals["by_status"], "the venue had to refuse"
+    assert (await venue.get("/sim/ledger/limits"))["breaches"] == 0
+    assert counted["most_in_any_window"] <= LIMIT
+    assert seen.keys() <= {200, 201, 429}, "429 is our own: its turn would not come within the longest wait"
+    assert len(whole) >= PERIODS - 1
+    assert use >= LEAST_USE
+
+
+async def test_who_cannot_wait_is_told_how_long_it_would_take(crowd: list[Bot], venue: VenueControl) -> None:
+    seen: Counter[int] = Counter()
+    until = time.monotonic() + 1.5 * PERIOD_MS / 1000
+    async with asyncio.TaskGroup() as tasks:
+        for bot in crowd[1:]:
+            tasks.create_task(live(read_the_account(bot), until, seen))
+        [impatient] = crowd[:1]
+        answer = await impatient.place(max_wait_ms=0)
+        while answer.status_code == 201:
+            answer = await impatient.place(max_wait_ms=0)
+    error = refused(answer, 429, "RATE_LIMIT_EXCEEDED", outcome="not_sent")
+    assert error["details"]["rule"] == "account"
+    assert 0 < error["details"]["would_wait_ms"] <= PERIOD_MS + 500
+    assert "429" not in (await venue.get("/sim/ledger/totals"))["by_status"]
+    answered(await impatient.place(), 201)

@@ -1,0 +1,34 @@
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+
+from adapters.models import VenueName
+from tests.gateway.orders.exchange import Exchange
+from tests.gateway.orders.replica import Replica, replica
+from tests.redis_process import RedisProcess
+
+
+@pytest.fixture(scope="session")
+def orders_redis() -> Iterator[RedisProcess]:
+    with RedisProcess() as redis:
+        yield redis
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    """A venue of its own for each test: keys never meet."""
+    return Exchange(VenueName(f"v{uuid4().hex}"))
+
+
+@pytest.fixture
+async def one(orders_redis: RedisProcess, exchange: Exchange) -> AsyncIterator[Replica]:
+    async with replica(orders_redis.url, exchange) as running:
+        yield running
+
+
+@pytest.fixture
+async def other(orders_redis: RedisProcess, exchange: Exchange) -> AsyncIterator[Replica]:
+    """A second replica on the same Redis and venue."""
+    async with replica(orders_redis.url, exchange, name="b") as running:
+        yield running

@@ -1,0 +1,205 @@
+"""Replicas of the order path for tests: real Redis, real limiter, and a venue whose truth is known."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from adapters.models import AccountName, OrderType, Side, VenueName
+from gateway.accounts import Account, Accounts
+from gateway.addresses import AllowList
+from gateway.auth import Client
+from gateway.clock import VenueClock
+from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.cancelling import Cancelling
+from gateway.orders.finding import Finding
+from gateway.orders.identity import Identities
+from gateway.orders.in_flight import InFlight
+from gateway.orders.new_order import NewOrder
+from gateway.orders.placing import Placing
+from gateway.orders.record import OrderRecord
+from gateway.orders.records import Records
+from gateway.orders.sending import Sending
+from gateway.orders.settling import Settling
+from gateway.orders.sweep import Sweep
+from gateway.orders.tending import Tending
+from gateway.reference import Markets
+from gateway.services import public_throttle
+from gateway.settings import AccountAccess, OrderSettings, Scope
+from gateway.store import keys
+from gateway.store.client import Store
+from gateway.store.tokens import TokenVault
+from tests.gateway.orders.exchange import SYMBOL, Exchange
+
+ACCOUNT = AccountName("main")
+KEY = bytes(range(32))
+
+# Shorter than the configuration allows, so that leases and windows lapse while a test looks on.
+QUICK = OrderSettings.model_construct(
+    window_ms=120,
+    clock_error_ms=40,
+    history_lag_ms=60,
+    valid_for_ms=5_000,
+    claim_lease_ms=400,
+    client_order_id_required=True,
+)
+
+
+def client(
+    name: str = "bot",
+    *scopes: Scope,
+    access: AccountAccess = AccountAccess.OWN,
+    accounts: tuple[AccountName, ...] = (ACCOUNT,),
+) -> Client:
+    return Client(
+        name=name,
+        desk=None,
+        scopes=frozenset(scopes or {Scope.READ, Scope.TRADE}),
+        accounts=dict.fromkeys(accounts, access),
+        ip_allow=AllowList(()),
+        max_wait_s=None,
+        version="1",
+        key_sha256=(),
+    )
+
+
+BOT = client()
+
+
+def limit_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
+    asked: dict[str, Any] = {
+        "account": ACCOUNT,
+        "symbol": SYMBOL,
+        "side": Side.BUY,
+        "type": OrderType.LIMIT,
+        "client_order_id": client_order_id,
+        "quantity": Decimal(1),
+        "price": Decimal(100),
+    }
+    return NewOrder(**(asked | changes))
+
+
+def market_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
+    return limit_order(client_order_id, **({"type": OrderType.MARKET, "price": None} | changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    exchange: Exchange
+    store: Store
+    limiter: Limiter
+    account: Account
+    accounts: Accounts
+    markets: Markets
+    clock: VenueClock
+    records: Records
+    settling: Settling
+    placing: Placing
+    finding: Finding
+    cancelling: Cancelling
+    in_flight: InFlight
+    sweep: Sweep
+    sweeps: Tending
+
+    @property
+    def venue(self) -> VenueName:
+        return self.exchange.name
+
+    def throttle(self) -> Throttle:
+        return self.account.throttle("test")
+
+    async def record(self, client_order_id: str = "one", owner: str = "bot") -> OrderRecord | None:
+        return await self.records.by_client_order_id(ACCOUNT, owner, client_order_id)
+
+    async def known(self, client_order_id: str = "one") -> OrderRecord:
+        record = await self.record(client_order_id)
+        assert record is not None
+        return record
+
+    async def abandon(self, record: OrderRecord) -> None:
+        """Let the lease of whoever is at work on the order lapse now, as if that replica had died long ago."""
+        order_id = record.intent.order_id
+        await self.store.command("HSET", keys.order(self.venue, order_id), "lease_until_ms", 1)
+        await self.store.command("ZADD", keys.pending_orders(self.venue, ACCOUNT), 1, order_id)
+
+    async def backdate(self, record: OrderRecord, by_ms: int) -> None:
+        """Make an order older than it is: sent, and to be looked at, `by_ms` earlier."""
+        assert record.send_ms is not None
+        order_id = record.intent.order_id
+        await self.store.command("HSET", keys.order(self.venue, order_id), "send_ms", record.send_ms - by_ms)
+        await self.store.command("ZADD", keys.pending_orders(self.venue, ACCOUNT), 1, order_id)
+
+    async def keys_of_orders(self) -> set[str]:
+        found = await self.store.command("KEYS", f"cg:{{{self.venue}}}:order:*")
+        return {key.decode().split(":order:")[1].partition(":")[0] for key in found}
+
+
+@asynccontextmanager
+async def replica(
+    redis_url: str,
+    exchange: Exchange,
+    *,
+    settings: OrderSettings = QUICK,
+    name: str = "a",
+    is_clock_measured: bool = True,
+) -> AsyncIterator[Replica]:
+    venue = exchange.venue()
+    async with Store.open(redis_url) as store:
+        limiter = Limiter(store, venue.name, venue.limits, LimiterSettings(assume_unspent=True))
+        async with limiter, asyncio.TaskGroup() as tasks:
+            clock = VenueClock()
+            markets = Markets({venue.name: venue}, lambda _: public_throttle(limiter, "crossgate"))
+            background = [tasks.create_task(markets.keep_fresh(venue.name))]
+            if is_clock_measured:
+                measuring = clock.keep_measured(venue, public_throttle(limiter, "crossgate"), store)
+                background.append(tasks.create_task(measuring))
+            await until(lambda: markets.is_loaded(venue.name) and clock.is_measured is is_clock_measured)
+            tokens = TokenVault(KEY).cache(venue.name, ACCOUNT, clock)
+            account = Account(ACCOUNT, venue, exchange.open(ACCOUNT), limiter, tokens)
+            accounts = Accounts([account])
+            records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
+            identities, in_flight = Identities(KEY), InFlight()
+            settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
+            finding = Finding(
+                accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
+            )
+            try:
+                yield Replica(
+                    exchange=exchange,
+                    store=store,
+                    limiter=limiter,
+                    account=account,
+                    accounts=accounts,
+                    markets=markets,
+                    clock=clock,
+                    records=records[venue.name],
+                    settling=settling,
+                    placing=Placing(
+                        accounts=accounts,
+                        markets=markets,
+                        records=records,
+                        clocks=clocks,
+                        sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings),
+                        identities=identities,
+                        settings=settings,
+                        in_flight=in_flight,
+                    ),
+                    finding=finding,
+                    cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
+                    in_flight=in_flight,
+                    sweep=Sweep(account, store, records[venue.name], settling),
+                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name),
+                )
+            finally:
+                await in_flight.drain(0)
+                for task in background:
+                    task.cancel()
+
+
+async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Wait, for a bounded time, until a condition holds."""
+    async with asyncio.timeout(within_s):
+        while not is_so():  # noqa: ASYNC110  # conditions of any kind have no event
+            await asyncio.sleep(0.005)
