@@ -313,9 +313,14 @@ class AccountData(Protocol):
 
 
 class AccountStreams(Protocol):
-    """Live events of one account."""
+    """Live events of one account.
 
-    def connect(self) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]: ...
+    They come in the order the venue sent them, with a `ChannelState` at every (re)connection and loss; what happened
+    in between is not told again.
+    """
+
+    def connect(self, throttle: Throttle) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]:
+        """Keep a connection for the length of the block; `throttle` pays for logins where the venue has tokens."""
 
 
 @dataclass(frozen=True, slots=True)

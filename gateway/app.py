@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, auth, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
 from gateway.clock import VenueClock
 from gateway.errors import Code, Refusal
@@ -98,7 +98,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, orders):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -182,7 +182,14 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
         background.start(f"clock of {name}", clocks[name].keep_measured(venue, our_throttle(name), store))
-    tending = Tending(held, store=store, records=records, settling=settling, replica=replica)
+    tending = Tending(
+        held,
+        store=store,
+        records=records,
+        settling=settling,
+        replica=replica,
+        lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+    )
     background.start("tending of accounts", tending.run())
     journals = Journals(store)
     background.start("journals", journals.run())

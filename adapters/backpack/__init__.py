@@ -7,9 +7,12 @@ from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
 from adapters.backpack.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
 from adapters.backpack.rest import Rest
+from adapters.backpack.session import PublicSession
 from adapters.backpack.signing import CREDENTIAL_FIELDS, Key
-from adapters.backpack.stream import BackpackAccountStreams, BackpackStreams
+from adapters.backpack.stream import BackpackAccountStreams
 from adapters.backpack.trading import BackpackTrading
+from adapters.common.addresses import checked
+from adapters.common.market_streams import MarketStreams
 from adapters.contract import (
     BookSource,
     Capabilities,
@@ -49,13 +52,7 @@ CAPABILITIES = Capabilities(
 
 def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> Venue:
     """Build the venue; fulfils `contract.VenueFactory`."""
-    endpoints = settings.endpoints or PRODUCTION
-    for name, url, schemes in (
-        ("rest_url", endpoints.rest_url, ("http://", "https://")),
-        ("ws_url", endpoints.ws_url, ("ws://", "wss://")),
-    ):
-        if not url.startswith(schemes):
-            raise ValueError(f"endpoints.{name}: needs one of {' '.join(schemes)}")
+    endpoints = checked(settings.endpoints or PRODUCTION)
 
     def rest(transport: Transport, key: Key | None) -> Rest:
         return Rest(
@@ -88,6 +85,6 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
         limits=limits_with(settings.limits),
         credential_fields=CREDENTIAL_FIELDS,
         market_data=BackpackMarketData(rest(transport, None)),
-        streams=BackpackStreams(settings.name, endpoints.ws_url, clock),
+        streams=MarketStreams(settings.name, endpoints.ws_url, clock, PublicSession),
         open_account=open_account,
     )

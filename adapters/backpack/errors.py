@@ -8,6 +8,7 @@ support site's developer FAQ ("common errors").
 import msgspec
 
 from adapters.backpack import wire
+from adapters.common.answers import UNREADABLE
 from adapters.errors import (
     DefiniteNo,
     InsufficientBalance,
@@ -69,7 +70,7 @@ def decode_error(body: bytes) -> wire.Error | None:
     """The venue's own error, None if the body is anything else (a proxy's page, say)."""
     try:
         return msgspec.json.decode(body, type=wire.Error)
-    except wire.UNREADABLE:
+    except UNREADABLE:
         return None
 
 

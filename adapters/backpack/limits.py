@@ -6,8 +6,8 @@ requests carry no account, so they can only be counted by address.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from adapters.common.rules import overridden
 from adapters.contract import Call, CallKind, LimitRule, Limits, LimitScope
 
 _MINUTE_MS = 60_000
@@ -43,15 +43,4 @@ POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "account")
 
 def limits_with(overrides: Mapping[str, tuple[int, int]]) -> Limits:
     """The rules, some replaced by `{name: (limit, period_ms)}`; raises `ValueError` for a name that is not one."""
-    if unknown := sorted(overrides.keys() - {rule.name for rule in _RULES}):
-        raise ValueError(f"limits: backpack has no rule {unknown[0]!r}")
-    rules = tuple(_override(rule, overrides.get(rule.name)) for rule in _RULES)
-    return Limits(rules=rules, debits=_DEBITS)
-
-
-def _override(rule: LimitRule, value: tuple[int, int] | None) -> LimitRule:
-    if value is None:
-        return rule
-    if min(value) < 1:
-        raise ValueError(f"limits: rule {rule.name!r} needs a positive limit and period")
-    return replace(rule, limit=value[0], period_ms=value[1])
+    return Limits(rules=overridden(_RULES, overrides, of="backpack"), debits=_DEBITS)

@@ -3,16 +3,17 @@
 A message that cannot be right raises `ValueError`. Orders are mapped in `order_mapping`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from adapters.backpack import wire
-from adapters.backpack.numbers import exact, microseconds, optional, positive, symbol_of
+from adapters.backpack.numbers import microseconds, symbol_of
+from adapters.common import levels
+from adapters.common.numbers import exact, optional, positive
 from adapters.models import (
     Balance,
     BookDelta,
     BookSnapshot,
-    Level,
     MarginMode,
     Market,
     MarketStatus,
@@ -114,15 +115,11 @@ def normalize_book(
     venue: VenueName, venue_symbol: VenueSymbol, depth: wire.Depth, *, received_time_us: int
 ) -> BookSnapshot:
     """The venue sends bids worst first; ours are best first."""
-    bids = tuple(Level(positive(price), positive(quantity)) for price, quantity in reversed(depth.bids))
-    asks = tuple(Level(positive(price), positive(quantity)) for price, quantity in depth.asks)
-    _check_order([-level.price for level in bids])
-    _check_order([level.price for level in asks])
     return BookSnapshot(
         venue=venue,
         symbol=symbol_of(venue_symbol),
-        bids=bids,
-        asks=asks,
+        bids=levels.bids(reversed(depth.bids)),
+        asks=levels.asks(depth.asks),
         update_id=int(depth.last_update_id),
         received_time_us=received_time_us,
         venue_time_us=depth.timestamp,
@@ -136,8 +133,8 @@ def normalize_delta(venue: VenueName, depth: wire.StreamDepth, *, received_time_
     return BookDelta(
         venue=venue,
         symbol=symbol_of(depth.symbol),
-        bids=_changes(depth.bids),
-        asks=_changes(depth.asks),
+        bids=levels.changes(depth.bids),
+        asks=levels.changes(depth.asks),
         previous_id=depth.first_update_id - 1,
         last_id=depth.last_update_id,
         received_time_us=received_time_us,
@@ -214,21 +211,6 @@ def _rate(text: str | None) -> Decimal | None:
         return None if text is None else exact(Decimal(text))
     except InvalidOperation:
         return None
-
-
-def _changes(levels: wire.Levels) -> tuple[Level, ...]:
-    changes = tuple(Level(positive(price), exact(quantity)) for price, quantity in levels)
-    if any(level.quantity < 0 for level in changes):
-        raise ValueError("a level with a negative quantity")
-    return changes
-
-
-def _check_order(prices: Iterable[Decimal]) -> None:
-    previous = None
-    for price in prices:
-        if previous is not None and price <= previous:
-            raise ValueError("a book whose levels are out of order")
-        previous = price
 
 
 def _taker_side(*, is_buyer_maker: bool) -> Side:

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from adapters.backpack import wire
-from adapters.backpack.numbers import exact, plain, positive
 from adapters.backpack.signing import Scalar
+from adapters.common.numbers import exact, plain, positive
 from adapters.models import (
     MarketType,
     OrderRequest,

@@ -7,8 +7,9 @@ describe may be unknown. The way out is `order_encoding`.
 from decimal import Context, Decimal
 
 from adapters.backpack import wire
-from adapters.backpack.numbers import exact, microseconds, optional, positive, symbol_of
+from adapters.backpack.numbers import microseconds, symbol_of
 from adapters.backpack.order_encoding import SELF_TRADE_PREVENTION, SIDES, TIMES_IN_FORCE
+from adapters.common.numbers import exact, optional, positive
 from adapters.models import (
     AccountName,
     Fill,

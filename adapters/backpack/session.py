@@ -17,6 +17,7 @@ from adapters.backpack import wire
 from adapters.backpack.mapping import normalize_delta, normalize_stream_ticker, normalize_stream_trade
 from adapters.backpack.order_mapping import normalize_order_event
 from adapters.backpack.signing import Key, subscribe_signature
+from adapters.common.answers import UNREADABLE
 from adapters.common.session import OutOfStep
 from adapters.contract import Channel
 from adapters.models import AccountName, Market, StreamEvent, VenueName
@@ -89,7 +90,7 @@ class PublicSession:
                 case _:
                     ticker = _decode(data, wire.StreamTicker, symbol, lambda message: message.symbol)
                     return normalize_stream_ticker(self._venue, ticker, received_time_us=received_time_us)
-        except wire.UNREADABLE as exc:
+        except UNREADABLE as exc:
             if stream_type == "ticker":
                 self.skipped_frames += 1
                 _log.warning("%s sent a ticker that cannot be read: %s", topic, exc)
@@ -126,7 +127,7 @@ class AccountSession:
         try:
             event = msgspec.json.decode(message.data, type=wire.StreamOrder)
             return normalize_order_event(self._venue, self._account, event, received_time_us=received_time_us)
-        except wire.UNREADABLE as exc:
+        except UNREADABLE as exc:
             raise OutOfStep(f"unreadable order event: {exc}") from exc
 
 
@@ -143,7 +144,7 @@ def _frames(method: str, topics: list[str], signature: tuple[str, ...] | None = 
 def _decode_frame(frame: bytes) -> wire.Frame:
     try:
         return msgspec.json.decode(frame, type=wire.Frame)
-    except wire.UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise OutOfStep(f"a frame that is not the venue's: {exc}") from exc
 
 

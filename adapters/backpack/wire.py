@@ -7,12 +7,9 @@ response schemas and "Streams".
 
 from decimal import Decimal
 
-from msgspec import MsgspecError, Raw, Struct, field
+from msgspec import Raw, Struct, field
 
 Levels = list[tuple[Decimal, Decimal]]
-
-UNREADABLE = (MsgspecError, ValueError, ArithmeticError, RecursionError)
-"""What decoding and mapping raise for a message that is not what it should be, whoever wrote it."""
 
 
 class Error(Struct):

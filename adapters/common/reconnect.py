@@ -6,8 +6,8 @@ bound: reading stops, the venue's pings go unanswered and ours too, the connecti
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -38,11 +38,28 @@ class _Connect(connect):
 class KeptStream:
     """One stream over many connections; run it inside `running`, iterate it from one task."""
 
-    def __init__(self, url: str, session: Session, clock: Clock, *, name: str, buffered_events: int = 4096) -> None:
+    def __init__(
+        self,
+        url: str,
+        session: Session,
+        clock: Clock,
+        *,
+        name: str,
+        buffered_events: int = 4096,
+        ask_every_s: float | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`ask_every_s`: ask the session for frames at least so often, for heartbeats and the like.
+
+        `prepare` is awaited before connecting, and again before the session is asked: it gets the session what it
+        needs from elsewhere (a token). It raises `OutOfStep` where it cannot.
+        """
         self._url = url
         self._session = session
         self._clock = clock
         self._name = name
+        self._ask_every_s = ask_every_s
+        self._prepare = prepare
         self._events: asyncio.Queue[StreamEvent | Exception] = asyncio.Queue(buffered_events)
         self._wishes_changed = asyncio.Event()
 
@@ -79,6 +96,7 @@ class KeptStream:
         while True:
             opened_s: float | None = None
             try:
+                await self._get_ready()
                 async with self._connect() as connection:
                     opened_s = loop.time()
                     await self._serve(connection)
@@ -112,12 +130,17 @@ class KeptStream:
         self._session.opened()
         await self._send_wishes(connection)
         await self._events.put(self._state(StreamState.CONNECTED, "connected"))
+        reader = asyncio.create_task(self._read(connection), name=f"stream {self._name} reader")
         sender = asyncio.create_task(self._keep_sending(connection), name=f"stream {self._name} sender")
         try:
-            await self._read(connection)
+            await asyncio.wait([reader, sender], return_when=asyncio.FIRST_COMPLETED)
+            if sender.done():
+                await sender  # raises what the session found out while it was asked
+            await reader
         finally:
+            reader.cancel()
             sender.cancel()
-            await asyncio.wait([sender])
+            await asyncio.gather(reader, sender, return_exceptions=True)
 
     async def _read(self, connection: ClientConnection) -> None:
         while True:
@@ -125,17 +148,23 @@ class KeptStream:
                 frame = await connection.recv(decode=False)
             except websockets.ConnectionClosedOK:
                 return
-            event = self._session.received(frame, received_time_us=self._clock.time_us())
-            if event is not None:
-                await self._events.put(event)
+            received = self._session.received(frame, received_time_us=self._clock.time_us())
+            if received is not None:
+                for event in received if isinstance(received, tuple) else (received,):
+                    await self._events.put(event)
 
     async def _keep_sending(self, connection: ClientConnection) -> None:
         try:
             while True:
-                await self._wishes_changed.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._ask_every_s):
+                        await self._wishes_changed.wait()
+                await self._get_ready()
                 await self._send_wishes(connection)
         except websockets.ConnectionClosed:
             return  # the reader sees it too
+        except OutOfStep:
+            raise
         except Exception as exc:
             await self._give_up(exc)
 
@@ -143,6 +172,10 @@ class KeptStream:
         """A defect of ours must reach whoever reads the events, not end in silence."""
         _log.exception("stream %s stopped", self._name)
         await self._events.put(exc)
+
+    async def _get_ready(self) -> None:
+        if self._prepare is not None:
+            await self._prepare()
 
     async def _send_wishes(self, connection: ClientConnection) -> None:
         self._wishes_changed.clear()

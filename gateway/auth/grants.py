@@ -79,25 +79,25 @@ class Clients:
 
 def _client(name: str, config: ClientConfig, profile: ProfileConfig | None) -> Client:
     profile = profile or ProfileConfig()
-    scopes = config.scopes if config.scopes is not None else profile.scopes
+    scopes = next((own for own in (config.scopes, profile.scopes) if own is not None), frozenset({Scope.READ}))
     max_wait_ms = config.max_wait_ms if config.max_wait_ms is not None else profile.max_wait_ms
     return Client(
         name=name,
         desk=config.desk,
-        scopes=scopes if scopes is not None else frozenset({Scope.READ}),
+        scopes=scopes,
         accounts={AccountName(account): access for account, access in config.accounts.items()},
         ip_allow=AllowList(config.ip_allow),
         max_wait_s=None if max_wait_ms is None else max_wait_ms / 1000,
-        version=_version(config, profile),
+        version=_version(config, scopes),
         key_sha256=config.key_sha256,
     )
 
 
-def _version(config: ClientConfig, profile: ProfileConfig) -> str:
+def _version(config: ClientConfig, scopes: frozenset[Scope]) -> str:
     """The same on every replica: sets are written in order, whatever order this process keeps them in."""
     facts = [
         config.desk,
-        sorted(config.scopes or profile.scopes or ()),
+        sorted(scopes),
         sorted(config.accounts.items()),
         sorted(config.key_sha256),
         sorted(config.ip_allow),

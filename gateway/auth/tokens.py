@@ -108,7 +108,7 @@ class Tokens:
                 # The expiry is judged by `verify`, on the same clock for remembered tokens.
                 options={"require": _CLAIMS, "verify_exp": False},
             )
-        except (jwt.PyJWTError, UnicodeError, TypeError, RecursionError):
+        except (jwt.PyJWTError, UnicodeError, TypeError):
             raise TokenRefused("the token is not one of ours") from None
         if not all(isinstance(claims[name], str) for name in ("sub", "gv")) or type(claims["exp"]) is not int:
             raise TokenRefused("the token is not one of ours")

@@ -3,8 +3,11 @@
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from gateway.auth.secrets import new_client_secret, new_seed, secret_sha256
+from gateway.cli.fail import fail
+from gateway.settings import Name
 
 app = typer.Typer(help="Make secrets, and what the configuration keeps of them.", no_args_is_help=True)
 
@@ -12,6 +15,10 @@ app = typer.Typer(help="Make secrets, and what the configuration keeps of them."
 @app.command("client")
 def client(name: Annotated[str, typer.Argument(help="The client's name in the configuration.")]) -> None:
     """Make a secret for a client, and the lines that let it in."""
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        fail("a client's name has lower-case letters, digits and dashes only", code=2)
     secret = new_client_secret()
     typer.echo("Give these to the bot; the secret is shown once and stored nowhere:")
     typer.echo(f"  api_key:    {name}")

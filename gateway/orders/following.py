@@ -5,46 +5,59 @@ was down is looked up when it is back.
 """
 
 import asyncio
-from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
-from adapters.contract import AccountStreams
+from adapters.common.backoff import delays
+from adapters.contract import AccountStreams, CallKind
 from adapters.errors import VenueError
 from adapters.models import ChannelState, Fill, FillEvent, OrderEvent, StreamState, VenueOrder
 from gateway.accounts import Account
 from gateway.errors import Refusal, StoreUnavailable
 from gateway.orders import metrics
-from gateway.orders.record import OrderRecord
+from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
 
 _log = structlog.get_logger()
 
 _CLIENT = "crossgate"
+_CHECKPOINT_EVERY_S = 2.0
 
 
 class Following:
-    """Follows one account."""
+    """Follows one account; `lag_ms` is how late the venue's histories may show what happened."""
 
-    def __init__(self, account: Account, streams: AccountStreams, records: Records, settling: Settling):
+    def __init__(self, account: Account, streams: AccountStreams, records: Records, settling: Settling, *, lag_ms: int):
         self._account = account
         self._streams = streams
         self._records = records
         self._settling = settling
+        self._lag_ms = lag_ms
+        self._is_whole = False
+        """Everything up to now is in the journal: the stream is up, and what came before it has been looked up."""
 
     async def run(self) -> None:
         """Follow until cancelled; raises if the stream itself gives up."""
         gauge = metrics.PRIVATE_STREAMS.labels(self._account.name)
+        catching_up: asyncio.Task[None] | None = None
         try:
-            async with self._streams.connect() as events, asyncio.TaskGroup() as tasks:
+            async with (
+                self._streams.connect(self._account.throttle(_CLIENT, kind=CallKind.CANCEL)) as events,
+                asyncio.TaskGroup() as tasks,
+            ):
+                checking = tasks.create_task(self._keep_checkpoint())
                 async for event in events:
                     match event:
                         case ChannelState(state=StreamState.CONNECTED):
                             gauge.set(1)
-                            tasks.create_task(self._catch_up())
+                            catching_up = tasks.create_task(self._catch_up())
                         case ChannelState(reason=reason):
                             gauge.set(0)
+                            self._is_whole = False
+                            if catching_up is not None:
+                                catching_up.cancel()
                             _log.warning("private_stream_lost", account=self._account.name, reason=reason)
                         case OrderEvent(order=order, fill=fill):
                             await self._take(order, fill)
@@ -52,8 +65,16 @@ class Following:
                             await self._take_fill(fill)
                         case _:
                             pass  # market data comes on streams of its own
+                checking.cancel()
         finally:
             gauge.set(0)
+
+    async def _keep_checkpoint(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECKPOINT_EVERY_S)
+            if self._is_whole:
+                with suppress(StoreUnavailable):
+                    await self._records.set_checkpoint(self._account.name)
 
     async def _take(self, order: VenueOrder, fill: Fill | None) -> None:
         try:
@@ -84,19 +105,28 @@ class Following:
         return None
 
     async def _catch_up(self) -> None:
-        """Compare what rests with the venue: whatever happened while nobody listened."""
-        try:
-            live = await self._records.live(self._account.name)
-            throttle = self._account.throttle(_CLIENT)
-            for record in await self._settling.look_up(self._account, live, throttle):
-                _log.debug("order_compared", order_id=record.intent.order_id, state=record.state)
-            await self._enter_fills(live)
-        except (StoreUnavailable, VenueError, Refusal) as error:
-            _log.warning("orders_not_compared", account=self._account.name, error=str(error))
+        """Find out what happened while nobody listened, until all of it is found."""
+        for wait_s in delays(0.5, 30.0):
+            try:
+                await self._look_back()
+            except (StoreUnavailable, VenueError, Refusal) as error:
+                _log.warning("orders_not_compared", account=self._account.name, error=str(error))
+                await asyncio.sleep(wait_s)
+            else:
+                self._is_whole = True
+                return
 
-    async def _enter_fills(self, live: Sequence[OrderRecord]) -> None:
-        """Trades of orders that rested when the stream went away."""
-        for symbol in dict.fromkeys(record.intent.symbol for record in live):
-            since_ms = min(record.created_ms for record in live if record.intent.symbol == symbol)
-            for fill in await self._settling.fills(self._account, symbol, since_ms, self._account.throttle(_CLIENT)):
+    async def _look_back(self) -> None:
+        checkpoint_ms = await self._records.checkpoint_ms(self._account.name)
+        since_ms = 0 if checkpoint_ms is None else checkpoint_ms - self._lag_ms
+        changed = await self._records.changed_since(self._account.name, since_ms)
+        throttle = self._account.throttle(_CLIENT)
+        live = [record for record in changed if record.state is State.LIVE]
+        await self._settling.look_up(self._account, live, throttle)
+        if changed:
+            # Only now does the history certainly show everything up to the connection.
+            await asyncio.sleep(self._lag_ms / 1_000)
+        for symbol in dict.fromkeys(record.intent.symbol for record in changed):
+            first_ms = min(record.created_ms for record in changed if record.intent.symbol == symbol)
+            for fill in await self._settling.fills(self._account, symbol, max(first_ms, since_ms), throttle):
                 await self._take_fill(fill)

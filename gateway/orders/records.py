@@ -3,13 +3,14 @@
 What a step means is `lifecycle`'s business; here is only how it is written down.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
 from gateway.journal.entry import MAX_LENGTH
-from gateway.orders.record import Intent, OrderRecord, Result, decode, encode, encode_fill
+from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode, encode_fill
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script
@@ -129,11 +130,23 @@ class Records:
         order_id = await self._store.command("GET", keys.venue_client_id(self._venue, account, client_id))
         return await self.get(order_id.decode()) if order_id else None
 
-    async def live(self, account: AccountName, *, count: int = 1_000) -> list[OrderRecord]:
-        """Orders that rest at the venue, as far as we know."""
-        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
-        found = [await self.get(order_id.decode()) for order_id in ids]
-        return [record for record in found if record is not None]
+    async def changed_since(self, account: AccountName, since_ms: int, *, count: int = 500) -> list[OrderRecord]:
+        """Of the newest orders those that rest, or have changed at or after `since_ms`."""
+        resting = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
+        newest = await self._store.command("ZREVRANGE", keys.recent_orders(self._venue, account), 0, count - 1)
+        names = dict.fromkeys([*resting, *newest])
+        found = await asyncio.gather(*(self.get(name.decode()) for name in names))
+        return [one for one in found if one and (one.state is State.LIVE or one.updated_ms >= since_ms)]
+
+    async def checkpoint_ms(self, account: AccountName) -> int | None:
+        """Until when the account's stream was surely followed, by Redis' clock; None if it never was."""
+        at_ms = await self._store.command("GET", keys.journal_checkpoint(self._venue, account))
+        return None if at_ms is None else int(at_ms)
+
+    async def set_checkpoint(self, account: AccountName) -> None:
+        """The account's stream is being followed now."""
+        now_ms = (await self._store.time_us()) // 1_000
+        await self._store.command("SET", keys.journal_checkpoint(self._venue, account), now_ms)
 
     async def look_again(self, account: AccountName, order_id: str, at_ms: int) -> None:
         """Put off looking for an order that is still pending until `at_ms` by Redis' clock."""

@@ -38,12 +38,14 @@ class Tending:
         records: Mapping[VenueName, Records],
         settling: Settling,
         replica: str,
+        lag_ms: int,
     ):
         self._accounts = accounts
         self._store = store
         self._records = records
         self._settling = settling
         self._replica = replica
+        self._lag_ms = lag_ms
 
     async def run(self) -> None:
         """Tend again and again; ends only by cancellation."""
@@ -87,7 +89,9 @@ class Tending:
         streams = account.at_venue.streams
         while streams is not None:
             try:
-                await Following(account, streams, self._records[account.venue.name], self._settling).run()
+                await Following(
+                    account, streams, self._records[account.venue.name], self._settling, lag_ms=self._lag_ms
+                ).run()
             except Exception:  # the stream keeps itself up; what ends it is a fault, and must not end it for good
                 _log.exception("private_stream_broken", account=account.name)
             await asyncio.sleep(_FOLLOW_AGAIN_S)

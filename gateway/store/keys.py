@@ -135,6 +135,11 @@ def journal_fills(venue: VenueName, account: AccountName) -> str:
     return _key(venue, "journal", "fills", account)
 
 
+def journal_checkpoint(venue: VenueName, account: AccountName) -> str:
+    """A string without expiry: until when (Redis time, ms) the account's stream was surely followed."""
+    return _key(venue, "journal", "checkpoint", account)
+
+
 def live_orders(venue: VenueName, account: AccountName) -> str:
     """A sorted set: orders that rest at the venue, by when that was seen (Redis time, ms)."""
     return _key(venue, "order", "live", account)

@@ -4,7 +4,7 @@ from adapters.common.transport import HttpTransport
 from adapters.contract import Endpoints, VenueSettings
 from adapters.models import VenueName
 from adapters.registry import FACTORIES
-from tests.adapters.backpack.samples import FixedClock
+from tests.adapters.doubles import FixedClock
 
 
 @pytest.mark.parametrize("adapter", FACTORIES)

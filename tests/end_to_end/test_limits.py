@@ -13,7 +13,7 @@ import pytest
 from gateway.cli.stack import Stack, StackOptions, running
 from tests.end_to_end.bots import Bot, VenueControl, answered, bot_of, refused
 
-LIMIT = 200
+LIMIT = 100
 PERIOD_MS = 2_000
 HISTORICAL = 30
 PERIODS = 8

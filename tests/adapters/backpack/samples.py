@@ -1,14 +1,12 @@
-"""What the Backpack tests share: golden messages, two markets, a throttle and a clock that do what they are told."""
+"""What the Backpack tests share: golden messages, and two markets."""
 
-import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adapters.contract import Call, SendTime
+from adapters.contract import SendTime
 from adapters.models import (
     Market,
     MarketStatus,
@@ -62,40 +60,6 @@ def golden_bytes(name: str) -> bytes:
 def golden(name: str, **changes: Any) -> Any:
     value = json.loads(golden_bytes(name))
     return value | changes if changes else value
-
-
-@dataclass(slots=True)
-class RecordingThrottle:
-    """Grants at once and records what became of each grant; `refuse_start` is raised by a grant's start."""
-
-    calls: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    refuse_start: Exception | None = None
-
-    @contextlib.asynccontextmanager
-    async def grant(self, call: Call) -> AsyncIterator["RecordingThrottle"]:
-        self.calls.append(call.name)
-        self.events.append("granted")
-        yield self
-
-    def start(self) -> None:
-        if self.refuse_start is not None:
-            raise self.refuse_start
-        self.events.append("started")
-
-    def answered(self, headers: Mapping[str, str]) -> None:
-        self.events.append("answered")
-
-    def refused(self, retry_after_s: float | None) -> None:
-        self.events.append(f"refused {retry_after_s}")
-
-
-class FixedClock:
-    def venue_time_ms(self) -> int:
-        return NOW_MS
-
-    def time_us(self) -> int:
-        return NOW_MS * 1000 + 7
 
 
 async def begin_send() -> SendTime:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,18 +36,11 @@ from adapters.models import (
     TimeInForce,
     Trade,
 )
-from tests.adapters.backpack.samples import VENUE, RecordingThrottle
+from tests.adapters.backpack.samples import VENUE
+from tests.adapters.doubles import RecordingThrottle, SystemClock
 from tests.adapters.memory_tokens import MemoryTokens
 
 D = Decimal
-
-
-class SystemClock:
-    def venue_time_ms(self) -> int:
-        return self.time_us() // 1000
-
-    def time_us(self) -> int:
-        return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +199,7 @@ async def test_public_streams_and_a_book_that_stays_in_step(rig: Rig) -> None:
 
 async def test_the_private_stream_tells_of_every_order(rig: Rig) -> None:
     assert rig.account.streams is not None
-    async with asyncio.timeout(15), rig.account.streams.connect() as events:
+    async with asyncio.timeout(15), rig.account.streams.connect(rig.throttle) as events:
         assert isinstance(await anext(events), ChannelState)
         request = rig.request(type=OrderType.MARKET)
         order = await rig.place(request)

@@ -26,12 +26,11 @@ from tests.adapters.backpack.samples import (
     SELL_POST_ONLY,
     SPOT,
     VENUE,
-    FixedClock,
-    RecordingThrottle,
     begin_send,
     golden,
     golden_bytes,
 )
+from tests.adapters.doubles import FixedClock, RecordingThrottle
 from tests.adapters.loopback import Loopback, Script, Seen, answering, loopback, response
 from tests.adapters.memory_tokens import MemoryTokens
 

@@ -143,7 +143,7 @@ async def test_the_place_in_line_counts_for_an_early_refusal(url: str, venue: Ve
 
 
 async def test_a_cancel_overtakes_queued_reads(url: str, venue: VenueName) -> None:
-    async with replica(url, venue, limits(1, 200)) as limiter:
+    async with replica(url, venue, limits(1, 600)) as limiter:
         await spend(limiter, READ)
         served: list[str] = []
 

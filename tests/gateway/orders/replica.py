@@ -190,7 +190,7 @@ async def replica(
                     cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
                     sweep=Sweep(account, store, records[venue.name], settling),
-                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name),
+                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
                 )
             finally:
                 await in_flight.drain(0)

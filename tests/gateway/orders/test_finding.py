@@ -1,5 +1,6 @@
 """Looking orders up: compared with the venue where that can be, from memory where it cannot, and only one's own."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -149,16 +150,22 @@ async def test_a_list_that_did_not_look_at_all_orders_says_so(one: Replica) -> N
     assert (await one.finding.list(BOT, ACCOUNT, everything, scan_max=5)).is_complete
 
 
-async def test_a_store_that_is_away_is_said(exchange: Exchange) -> None:
+@pytest.fixture
+def own_redis() -> Iterator[RedisProcess]:
+    """One that a test may kill."""
     with RedisProcess() as redis:
-        async with replica(redis.url, exchange) as on:
-            order_id = (await placed(on)).intent.order_id
-            redis.kill()
-            for call in (
-                on.finding.get(BOT, order_id),
-                on.finding.by_client_order_id(BOT, ACCOUNT, "one"),
-                on.finding.list(BOT, ACCOUNT, everything),
-            ):
-                with pytest.raises(Refusal) as caught:
-                    await call
-                assert (caught.value.code, caught.value.outcome) == (Code.STORE_UNAVAILABLE, None)
+        yield redis
+
+
+async def test_a_store_that_is_away_is_said(own_redis: RedisProcess, exchange: Exchange) -> None:
+    async with replica(own_redis.url, exchange) as on:
+        order_id = (await placed(on)).intent.order_id
+        own_redis.kill()
+        for call in (
+            on.finding.get(BOT, order_id),
+            on.finding.by_client_order_id(BOT, ACCOUNT, "one"),
+            on.finding.list(BOT, ACCOUNT, everything),
+        ):
+            with pytest.raises(Refusal) as caught:
+                await call
+            assert (caught.value.code, caught.value.outcome) == (Code.STORE_UNAVAILABLE, None)

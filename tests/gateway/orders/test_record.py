@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.models import (
@@ -75,6 +75,7 @@ results = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(intents, results, st.sampled_from(State), st.none() | st.integers(0, 10**13))
 def test_what_was_written_is_read_back(intent: Intent, result: Result, state: State, send_ms: int | None) -> None:
     fields = {
