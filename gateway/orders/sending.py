@@ -16,8 +16,7 @@ from adapters.errors import (
     GrantExpired,
     InsufficientBalance,
     NeverSent,
-    OutcomeUnknown,
-    VenueProtocolError,
+    VenueError,
     WouldTake,
 )
 from adapters.models import Market, OrderRequest, VenueName, VenueOrder
@@ -91,27 +90,28 @@ class Sending:
         started = time.perf_counter()
         try:
             placed = await self._send_once(account, market, order, intent, begin_send)
-        except (Refusal, NeverSent) as error:
-            await self._forget(record)
-            metrics.ORDERS.labels(intent.venue, "not_sent").inc()
-            if isinstance(error, Refusal):
-                error.outcome = Outcome.NOT_SENT
-                raise
-            raise write_refusal(error) from error
-        except DefiniteNo as error:
-            step = _refused_by_venue(error)
-        except (OutcomeUnknown, VenueProtocolError) as error:
-            _log.warning("order_unknown", order_id=intent.order_id, venue=intent.venue, error=str(error))
-            cause = error.message
-
-            def step(current: OrderRecord) -> OrderRecord:
-                return lifecycle.lost(current, cause=cause, now_ms=now_ms())
+        except (Refusal, VenueError) as error:
+            # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
+            if isinstance(error, Refusal | NeverSent) or record.state is State.CLAIMED:
+                await self._forget(record)
+                metrics.ORDERS.labels(intent.venue, "not_sent").inc()
+                if isinstance(error, Refusal):
+                    error.outcome = Outcome.NOT_SENT
+                    raise
+                refusal = write_refusal(error)
+                refusal.outcome = Outcome.NOT_SENT
+                raise refusal from error
+            step = _refused_by_venue(error) if isinstance(error, DefiniteNo) else _lost(error)
         else:
 
             def step(current: OrderRecord) -> OrderRecord:
                 return lifecycle.seen(current, placed, source="answer")
 
         settled = await self._settling.take(record, step)
+        if settled.state is State.UNKNOWN:
+            _log.warning(
+                "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause
+            )
         metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
         metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started)
         _log.info(
@@ -181,6 +181,10 @@ def _refused_by_venue(error: DefiniteNo) -> Step:
     kept = RefusalRecord(refusal.code, refusal.message, refusal.venue_code)
     reason = "INSUFFICIENT_BALANCE" if isinstance(error, InsufficientBalance) else "VENUE_REJECTED"
     return lambda record: lifecycle.refused(record, kept, reason=reason)
+
+
+def _lost(error: VenueError) -> Step:
+    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms())
 
 
 def valid_until_passed() -> Refusal:

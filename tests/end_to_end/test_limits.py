@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -13,10 +14,12 @@ import pytest
 from gateway.cli.stack import Stack, StackOptions, running
 from tests.end_to_end.bots import Bot, VenueControl, answered, bot_of, refused
 
-LIMIT = 100
-PERIOD_MS = 2_000
+LIMIT = 200
+PERIOD_MS = 4_000
+"""Fifteen times shorter than the real one, and still long against the hiccups of a busy machine: each costs a part of
+a period that nobody can use."""
+PERIODS = 4
 HISTORICAL = 30
-PERIODS = 8
 BOTS_PER_REPLICA = 10
 LEAST_USE = 0.95
 
@@ -111,14 +114,14 @@ async def test_twenty_bots_at_two_replicas_use_the_limit_and_never_exceed_it(
 
 async def test_who_cannot_wait_is_told_how_long_it_would_take(crowd: list[Bot], venue: VenueControl) -> None:
     seen: Counter[int] = Counter()
-    until = time.monotonic() + 1.5 * PERIOD_MS / 1000
+    [impatient], others = crowd[:1], crowd[1:]
     async with asyncio.TaskGroup() as tasks:
-        for bot in crowd[1:]:
-            tasks.create_task(live(read_the_account(bot), until, seen))
-        [impatient] = crowd[:1]
+        reading = [tasks.create_task(live(read_the_account(bot), math.inf, seen)) for bot in others]
         answer = await impatient.place(max_wait_ms=0)
         while answer.status_code == 201:
             answer = await impatient.place(max_wait_ms=0)
+        for task in reading:
+            task.cancel()
     error = refused(answer, 429, "RATE_LIMIT_EXCEEDED", outcome="not_sent")
     assert error["details"]["rule"] == "account"
     assert 0 < error["details"]["would_wait_ms"] <= PERIOD_MS + 500

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -12,7 +12,7 @@ from redis import Redis
 from websockets.asyncio.client import connect
 
 from gateway.cli.stack import Stack
-from tests.end_to_end.bots import MARKET, SYMBOL, TLS, VENUE, Bot, VenueControl, answered
+from tests.end_to_end.bots import MARKET, SYMBOL, VENUE, Bot, VenueControl, answered
 
 SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}==|[0-9a-f]{128}|[A-Za-z0-9_-]{86}\b")
 """64 bytes of an Ed25519 signature, however they are written."""
@@ -52,7 +52,7 @@ async def test_no_secret_is_found_where_it_does_not_belong(
     assert '"level": "debug"' in places["gateway-0.log"] or "order_sent" in places["gateway-0.log"]
     for number, gateway in enumerate(stack.gateways):
         [address] = re.findall(r'"url": "([^"]+/metrics)"', gateway.log.read_text())
-        metrics = httpx.get(address, trust_env=False, verify=TLS).raise_for_status().text
+        metrics = (await remembering.http.get(address)).raise_for_status().text
         assert "crossgate_orders" in metrics
         places[f"metrics of {number}"] = metrics
     places["errors"] = "\n".join(remembering.errors)
@@ -124,18 +124,18 @@ def everything_in(url: str) -> Iterator[str]:
             yield from map(as_text, chain([key], values_of(redis, key)))
 
 
-def values_of(redis: Any, key: bytes) -> Iterable[Any]:
+def values_of(redis: Any, key: bytes) -> list[Any]:
     match redis.type(key):
         case b"string":
             return [redis.get(key)]
         case b"hash":
-            return chain.from_iterable(redis.hgetall(key).items())
+            return list(chain.from_iterable(redis.hgetall(key).items()))
         case b"zset":
-            return redis.zrange(key, 0, -1)
+            return list(redis.zrange(key, 0, -1))
         case b"list":
-            return redis.lrange(key, 0, -1)
+            return list(redis.lrange(key, 0, -1))
         case b"set":
-            return redis.smembers(key)
+            return list(redis.smembers(key))
         case b"stream":
             return [text for _, entry in redis.xrange(key) for text in chain.from_iterable(entry.items())]
         case other:

@@ -121,7 +121,8 @@ async def test_the_venues_no_is_an_error_and_the_same_one_again(
 ) -> None:
     """The id is bound to it: the same request can never succeed, whatever the code says elsewhere."""
     gateway.exchange.on_arrival = raising(error)
-    body, before, said = limit_body(), len(gateway.exchange.arrivals), {}
+    body, before = limit_body(), len(gateway.exchange.arrivals)
+    said: dict[str, Any] = {}
     for _ in range(2):
         found, said = await gateway.error("POST", "/v1/orders", client="bot", json=body)
         assert (found, said["code"], said["outcome"], said["retryable"]) == (status, code, "rejected", False)

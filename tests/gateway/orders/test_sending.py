@@ -15,8 +15,11 @@ from adapters.errors import (
     InsufficientBalance,
     InvalidRequest,
     NeverSent,
+    NoAnswer,
+    NotSupported,
     OutcomeUnknown,
     RateLimited,
+    Unauthorized,
     VenueClosed,
     VenueError,
     VenueProtocolError,
@@ -101,7 +104,32 @@ async def test_a_venue_that_breaks_its_contract_leaves_the_order_to_be_settled(o
     assert len(one.exchange.arrivals) == 1
 
 
+async def test_a_read_error_after_the_send_is_unknown_too(one: Replica) -> None:
+    """No adapter should say so of a write; if one does, nothing may be concluded."""
+    one.exchange.before_answer = raising(NoAnswer(V, "no answer"))
+    assert (await one.placing.place(BOT, limit_order())).record.state is State.UNKNOWN
+
+
 # --- what never left
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unauthorized(V, "the login was refused"),
+        RateLimited(V, "too many logins"),
+        NoAnswer(V, "the login was not answered"),
+        OutcomeUnknown(V, "the login was not answered"),
+        VenueProtocolError(V, "the login was answered with nonsense"),
+        NotSupported(V, "no such thing"),
+    ],
+)
+async def test_whatever_goes_wrong_before_the_send_time_is_fixed_frees_the_id(one: Replica, error: VenueError) -> None:
+    one.exchange.before_begin_send = raising(error)
+    assert (await refused(one)).outcome is Outcome.NOT_SENT
+    assert await one.keys_of_orders() == set()
+    assert (await one.placing.place(BOT, limit_order())).is_new
+    assert len(one.exchange.arrivals) == 1
 
 
 @pytest.mark.parametrize("moment", ["before_begin_send", "before_first_byte"])

@@ -13,8 +13,8 @@ from starlette.routing import WebSocketRoute
 
 from gateway.feeds import MarketFeeds
 from gateway.store.client import Store
-from gateway.ws.private import Admit
 from gateway.ws.endpoint import Sockets
+from gateway.ws.private import Admit
 from gateway.ws.settings import SocketSettings
 from tests.gateway.feeds.fleet import replica
 from tests.gateway.feeds.scripted import SYMBOL, ScriptedVenue, levels, snapshot, ticker, trade
