@@ -12,10 +12,10 @@ from demo.api import Api, CallFailed
 from demo.tour import Tour, TourFailed
 
 
-async def _take_tour(url: str, api_key: str, api_secret: str, account: str) -> None:
+async def _take_tour(url: str, api_key: str, api_secret: str, accounts: list[str]) -> None:
     console = Console(highlight=False)
     async with Api.log_in(url, api_key, api_secret) as api:
-        await Tour(api, account, console).run()
+        await Tour(api, accounts, console).run()
 
 
 def main() -> int:
@@ -23,7 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description="A tour of a running gateway, over HTTP and WebSocket.")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway (default %(default)s)")
     parser.add_argument("--api-key", required=True, help="the client's name")
-    parser.add_argument("--account", required=True, help="an account granted to the client")
+    parser.add_argument(
+        "--account", required=True, action="append", help="an account granted to the client; one of each venue"
+    )
     arguments = parser.parse_args()
     api_secret = os.environ.get("CROSSGATE_DEMO_SECRET")
     if not api_secret:

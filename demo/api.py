@@ -1,11 +1,11 @@
 """A thin client of the gateway, as any bot would write it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 
 class Api:
@@ -13,6 +13,7 @@ class Api:
 
     def __init__(self, url: str, http: httpx.AsyncClient):
         self.url = url
+        self.token = ""
         self._http = http
 
     @classmethod
@@ -22,14 +23,15 @@ class Api:
         async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as http:
             api = cls(url, http)
             token = await api.call("POST", "/v1/auth/token", {"api_key": api_key, "api_secret": api_secret})
-            http.headers["Authorization"] = f"Bearer {token['token']}"
+            api.token = token["token"]
+            http.headers["Authorization"] = f"Bearer {api.token}"
             yield api
 
-    async def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    async def answer(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         """The whole answer, success or not."""
         return await self._http.request(method, path, json=body)
 
-    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer's `data`; raises `CallFailed` with the gateway's own words if there is none."""
         response = await self.answer(method, path, body)
         content = response.json()
@@ -44,6 +46,3 @@ class Api:
 
 class CallFailed(Exception):
     """The gateway answered with an error."""
-
-
-__all__ = ["Api", "CallFailed", "ClientConnection"]

@@ -42,9 +42,14 @@ def _tour(stack: Stack) -> int:
     typer.echo(f"The gateway listens on {stack.urls[0]}.")
     for venue in stack.venues.values():
         typer.echo(f"The simulated {venue.name} listens on {venue.url}.")
-    arguments = ["--url", stack.urls[0], "--api-key", stack.api_key, "--account", stack.accounts[0]]
+    arguments = ["--url", stack.urls[0], "--api-key", stack.api_key, *_accounts(stack)]
     env = {**os.environ, "CROSSGATE_DEMO_SECRET": stack.api_secret}
     return subprocess.run([sys.executable, "-m", "demo", *arguments], env=env, check=False).returncode  # noqa: S603
+
+
+def _accounts(stack: Stack) -> list[str]:
+    """One account of each venue."""
+    return [part for account in stack.accounts[: len(stack.venues)] for part in ("--account", account)]
 
 
 def _go_on(stack: Stack) -> None:
