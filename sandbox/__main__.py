@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import ctypes
+import dataclasses
 import json
 import os
 import signal
@@ -10,7 +11,15 @@ import sys
 
 import uvloop
 
-from sandbox.config import DEFAULT_ACCOUNTS, Counting, LimitConfig, SandboxConfig, numbered_accounts
+from sandbox.config import (
+    DEFAULT_ACCOUNTS,
+    AccountConfig,
+    Counting,
+    LimitConfig,
+    SandboxConfig,
+    ZanbaraConfig,
+    numbered_accounts,
+)
 from sandbox.server import running
 from sandbox.world import VENUES
 
@@ -49,13 +58,12 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="CLASS=N",
-        help="requests per period of a class: standard=2000, historical=30; repeatable",
+        help=f"requests per period of a class; repeatable. Classes and defaults: {_classes()}",
     )
     parser.add_argument(
         "--counting",
         choices=[kind.value for kind in Counting],
-        default=Counting.CLOCK.value,
-        help="how windows are counted (default %(default)s)",
+        help="how windows are counted (default: as the venue does, backpack by the clock, zanbara from the first one)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="judge by every kind of counting, and documented signatures only"
@@ -66,36 +74,100 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--clock-skew-ms", type=int, default=0, help="how far the venue's clock is ahead of this machine's"
     )
+    _add_zanbara_options(parser)
     parser.add_argument("--with-parent", action="store_true", help="end when the parent process ends (Linux)")
     return parser
 
 
-def configured(arguments: argparse.Namespace) -> SandboxConfig:
-    """The configuration these arguments describe; raises `ValueError` on a limit that cannot be read."""
-    limits = dict(LimitConfig().limits)
-    for item in arguments.limit:
+def _classes() -> str:
+    """Every venue's classes of requests, for the help text."""
+    return "; ".join(
+        f"{name} " + ", ".join(f"{kind}={limit}" for kind, limit in venue.limits.limits.items())
+        for name, venue in VENUES.items()
+    )
+
+
+def _add_zanbara_options(parser: argparse.ArgumentParser) -> None:
+    defaults = ZanbaraConfig()
+    group = parser.add_argument_group("zanbara only")
+    group.add_argument(
+        "--environment",
+        choices=["production", "testnet"],
+        default=defaults.environment,
+        help="testnet has no request limits and sends no X-RateLimit headers (default %(default)s)",
+    )
+    group.add_argument(
+        "--token-lifetime-s", type=int, default=defaults.token_lifetime_s, help="life of a token (default %(default)s)"
+    )
+    group.add_argument(
+        "--ws-heartbeat-timeout-ms",
+        type=int,
+        default=defaults.ws_heartbeat_timeout_ms,
+        help="silence after which a socket is closed with 4000 (default %(default)s)",
+    )
+    group.add_argument("--vip", action="append", default=[], metavar="ACCOUNT=LEVEL", help="VIP 1 to 3, 4 market maker")
+    group.add_argument("--halt", action="append", default=[], metavar="SYMBOL", help="a symbol that takes no orders")
+    group.add_argument("--require-signature", action="store_true", help="refuse private requests without a signature")
+    group.add_argument("--reject-replay", action="store_true", help="refuse a signature seen before")
+    group.add_argument("--strict-numbers", action="store_true", help="refuse JSON numbers where text belongs")
+
+
+def _pairs(option: str, items: list[str]) -> dict[str, int]:
+    """`NAME=N` arguments as a mapping; raises `ValueError` naming the one that cannot be read."""
+    pairs = {}
+    for item in items:
         name, _, number = item.partition("=")
-        if name not in limits:
-            raise ValueError(f"--limit {item}: classes are {', '.join(sorted(limits))}")
-        limits[name] = int(number)
-    every_kind = arguments.strict or arguments.strict_limits
+        if not (number.isascii() and number.isdigit()):
+            raise ValueError(f"{option} {item}: expected a name, `=` and a number")
+        pairs[name] = int(number)
+    return pairs
+
+
+def _limits(arguments: argparse.Namespace) -> LimitConfig:
+    limits = dict(VENUES[arguments.venue].limits.limits)
+    given = _pairs("--limit", arguments.limit)
+    if unknown := given.keys() - limits.keys():
+        raise ValueError(f"--limit {', '.join(sorted(unknown))}: classes are {', '.join(sorted(limits))}")
+    counting: tuple[Counting, ...] | None = None
+    if arguments.strict or arguments.strict_limits:
+        counting = tuple(Counting)
+    elif arguments.counting is not None:
+        counting = (Counting(arguments.counting),)
+    return LimitConfig(period_ms=arguments.limit_period_ms, limits=limits | given, counting=counting)
+
+
+def _accounts(arguments: argparse.Namespace) -> tuple[AccountConfig, ...]:
+    accounts = DEFAULT_ACCOUNTS + numbered_accounts(arguments.accounts)
+    levels = _pairs("--vip", arguments.vip)
+    if unknown := levels.keys() - {account.name for account in accounts}:
+        raise ValueError(f"--vip {', '.join(sorted(unknown))}: no such account")
+    return tuple(dataclasses.replace(account, vip_level=levels.get(account.name, 0)) for account in accounts)
+
+
+def configured(arguments: argparse.Namespace) -> SandboxConfig:
+    """The configuration these arguments describe; raises `ValueError` on one that cannot be read."""
     return SandboxConfig(
         venue=arguments.venue,
         host=arguments.host,
         port=arguments.port,
         seed=arguments.seed,
-        accounts=DEFAULT_ACCOUNTS + numbered_accounts(arguments.accounts),
+        accounts=_accounts(arguments),
         makers=not arguments.no_makers,
         book_levels=arguments.book_levels,
         tick_ms=arguments.tick_ms,
-        limits=LimitConfig(
-            period_ms=arguments.limit_period_ms,
-            limits=limits,
-            counting=tuple(Counting) if every_kind else (Counting(arguments.counting),),
-        ),
+        limits=_limits(arguments),
         strict_signatures=arguments.strict or arguments.strict_signatures,
         history_lag_ms=arguments.history_lag_ms,
         clock_skew_ms=arguments.clock_skew_ms,
+        zanbara=ZanbaraConfig(
+            environment=arguments.environment,
+            token_lifetime_s=arguments.token_lifetime_s,
+            ws_heartbeat_timeout_ms=arguments.ws_heartbeat_timeout_ms,
+            require_signature=arguments.require_signature,
+            reject_replay=arguments.reject_replay,
+            strict_numbers=arguments.strict_numbers,
+            halted=tuple(arguments.halt),
+        ),
     )
 
 

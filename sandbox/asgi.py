@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox.control import PREFIX, answer_control
-from sandbox.face import Caller, Request, Response
+from sandbox.face import Admission, Caller, Request, Response
 from sandbox.faults import Answer, Fault, Hangup, When
 from sandbox.ledger import Seen
 from sandbox.sockets import Connection
@@ -52,11 +52,10 @@ class Application:
         if request.path.startswith(PREFIX):
             await _send(send, answer_control(self._world, await _with_body(request, receive)))
             return
-        caller = self._world.face.caller(request)
-        is_admitted = self._world.limits.arrived(caller.name, caller.request_class, request.arrived_us)
         request = await _with_body(request, receive)
-        response, fault = self._answer(request, is_admitted=is_admitted)
-        self._record(request, caller, response, fault)
+        admission = self._world.face.admit(request)
+        response, fault = self._answer(request, admission)
+        self._record(request, admission.caller, response, fault)
         if fault is not None and fault.hang_ms:
             await asyncio.sleep(fault.hang_ms / 1000)
         if response is not None:
@@ -66,15 +65,15 @@ class Application:
             _hang_up(scope["extensions"]["sandbox.transport"], reset=is_reset)
             await receive()  # http.disconnect: from here on the server expects no answer
 
-    def _answer(self, request: Request, *, is_admitted: bool) -> tuple[Response | None, Fault | None]:
+    def _answer(self, request: Request, admission: Admission) -> tuple[Response | None, Fault | None]:
         """The answer as it will go out (None: none will), and the fault that made it so."""
-        world = self._world
-        if not is_admitted:
-            return world.face.too_many_requests(), None
+        world, outcome = self._world, admission.outcome
+        if isinstance(outcome, Response):
+            return outcome, None
         fault = world.faults.strike(request.method, request.path, When.BEFORE)
         if fault is not None:
             return _spoiled(None, fault), fault
-        response = world.face.answer(request, world.clock.now_us())
+        response = outcome(world.clock.now_us())
         fault = world.faults.strike(request.method, request.path, When.AFTER_EXECUTE)
         return (response, None) if fault is None else (_spoiled(response, fault), fault)
 
@@ -102,13 +101,17 @@ class Application:
         connection = Connection(_address(scope))
         hub = self._world.hub
         hub.join(connection)
+        face = self._world.face
+        face.connected(connection, self._world.clock.now_us())
         writer = asyncio.ensure_future(_write(connection, send))
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 text = message.get("text")
-                if text is not None and connection.close_code is None:
-                    self._world.face.received(connection, text, self._world.clock.now_us())
+                if connection.close_code is None:
+                    frame = text if text is not None else message.get("bytes", b"")
+                    face.received(connection, frame, self._world.clock.now_us())
         finally:
+            face.disconnected(connection)
             hub.leave(connection)
             connection.close(1000)
             writer.cancel()
@@ -125,12 +128,20 @@ def _request(scope: Scope, now_us: int) -> Request:
     return Request(
         method=scope["method"],
         path=scope["path"],
+        target=_target(scope),
         query_string=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
         body=b"",
         address=_address(scope),
         arrived_us=now_us,
     )
+
+
+def _target(scope: Scope) -> str:
+    """Path and query exactly as they were sent."""
+    path: str = scope["raw_path"].decode("latin-1")
+    query: str = scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _address(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""The venue's clock: wall time at the start, then steady, with a skew if a test wants one."""
+"""The venue's clock: wall time at the start, then steady, with a skew and leaps if a test wants them."""
 
 import time
 from typing import Protocol
@@ -7,6 +7,9 @@ from typing import Protocol
 class Clock(Protocol):
     def now_us(self) -> int:
         """Epoch microseconds; never goes back."""
+
+    def leap(self, forward_ms: int) -> None:
+        """From now on be this much later."""
 
 
 class SteadyClock:
@@ -17,3 +20,6 @@ class SteadyClock:
 
     def now_us(self) -> int:
         return (time.monotonic_ns() + self._offset_ns) // 1000
+
+    def leap(self, forward_ms: int) -> None:
+        self._offset_ns += forward_ms * 1_000_000

@@ -3,7 +3,7 @@
 Environment, command line and file formats are for whoever starts it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -18,27 +18,34 @@ class Counting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimitConfig:
-    """Requests per period. `limits` maps a class of requests to how many of them one caller may make."""
+    """Requests per period. `limits` maps a class of requests to how many of them one caller may make.
+
+    Without `limits` or `counting` the venue's own hold; a class that `limits` leaves out has none.
+    """
 
     period_ms: int = 60_000
-    limits: dict[str, int] = field(default_factory=lambda: {"standard": 2000, "historical": 30})
-    counting: tuple[Counting, ...] = (Counting.CLOCK,)
+    limits: dict[str, int] | None = None
+    counting: tuple[Counting, ...] | None = None
     enforced: bool = True  # False: breaches are recorded and the request is served all the same
 
     @classmethod
     def strict(cls, period_ms: int = 60_000, limits: dict[str, int] | None = None) -> "LimitConfig":
         """Judge by every kind of counting at once."""
-        plain = cls(period_ms=period_ms, counting=tuple(Counting))
-        return plain if limits is None else replace(plain, limits=limits)
+        return cls(period_ms=period_ms, limits=limits, counting=tuple(Counting))
 
 
 @dataclass(frozen=True, slots=True)
 class AccountConfig:
-    """A simulated sub-account. Its key pair follows from its name alone."""
+    """A simulated sub-account. Its credentials follow from its name alone.
+
+    `vip_level` and `ip_whitelist` (addresses, ranges, networks; empty allows all) are for venues that have them.
+    """
 
     name: str
     balances: dict[str, Decimal]
     leverage_limit: Decimal = Decimal(10)
+    vip_level: int = 0
+    ip_whitelist: tuple[str, ...] = ()
 
 
 AMPLE = {"USDC": Decimal(1_000_000), "SOL": Decimal(10_000), "BTC": Decimal(100)}
@@ -54,6 +61,28 @@ DEFAULT_ACCOUNTS = (
 def numbered_accounts(count: int) -> tuple[AccountConfig, ...]:
     """`acct-01` … : as many more accounts with ample balances."""
     return tuple(AccountConfig(f"acct-{number:02}", AMPLE) for number in range(1, count + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ZanbaraConfig:
+    """What only the Zanbara face can be told.
+
+    `environment` "testnet" means no request limits. `reject_replay` refuses a signature seen before,
+    `require_signature` a private request without one, `strict_numbers` a JSON number where text belongs,
+    `strict_key_environment` a key whose prefix is not the environment's. `halted` symbols take no orders.
+    """
+
+    environment: str = "production"
+    jwt_secret: str = "zanbara-simulator-jwt-secret-0001"  # noqa: S105 - published, and protects a simulation
+    token_lifetime_s: int = 3600
+    max_skew_ms: int = 5000
+    ws_heartbeat_timeout_ms: int = 60_000
+    ws_max_subscriptions: int = 100
+    require_signature: bool = False
+    reject_replay: bool = False
+    strict_numbers: bool = False
+    strict_key_environment: bool = False
+    halted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +109,4 @@ class SandboxConfig:
     ping_interval_s: float = 60.0
     ping_timeout_s: float = 120.0
     ledger_size: int = 10_000
+    zanbara: ZanbaraConfig = ZanbaraConfig()

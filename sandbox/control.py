@@ -12,6 +12,10 @@ from sandbox.world import World
 PREFIX = "/sim/"
 
 
+class BadQuestion(ValueError):
+    """A control call that cannot be understood; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a control call asks for: one account's part or all, and what came at `since_ms` or later."""
@@ -30,7 +34,10 @@ def answer_control(world: World, request: Request) -> Response:
     since = query.get("since", "0")
     if not (since.isascii() and since.isdigit()):
         return _json({"error": "`since` is epoch milliseconds"}, 400)
-    return handler(world, Question(query.get("account"), int(since), request.body))
+    try:
+        return handler(world, Question(query.get("account"), int(since), request.body))
+    except BadQuestion as exc:
+        return _json({"error": str(exc)}, 400)
 
 
 def _ledger(world: World, question: Question) -> Response:
@@ -87,6 +94,40 @@ def _clear_faults(world: World, question: Question) -> Response:
     return _faults(world, question)
 
 
+def _expire_tokens(world: World, question: Question) -> Response:
+    account = _members(question).get("account", question.account)
+    if account is not None and account not in world.simulation.engine.accounts:
+        raise BadQuestion(f"no account {account}")
+    expired = world.face.expire_tokens(account)
+    if expired is None:
+        raise BadQuestion("this venue issues no tokens")
+    return _json({"expired": expired})
+
+
+def _clock(world: World, question: Question) -> Response:
+    return _json({"time": world.clock.now_us() // 1000})
+
+
+def _leap(world: World, question: Question) -> Response:
+    forward_ms = _members(question).get("advance_ms")
+    if not isinstance(forward_ms, int) or forward_ms < 0:
+        raise BadQuestion("`advance_ms` is how many milliseconds to go forward")
+    world.clock.leap(forward_ms)
+    world.advance()
+    return _clock(world, question)
+
+
+def _members(question: Question) -> dict[str, Any]:
+    """The body's members; an empty body has none."""
+    try:
+        members = json.loads(question.body or b"{}")
+    except ValueError as exc:
+        raise BadQuestion("the body is not JSON") from exc
+    if not isinstance(members, dict):
+        raise BadQuestion("the body is not a JSON object")
+    return members
+
+
 def _reset(world: World, question: Question) -> Response:
     world.reset()
     return _json({"reset": True})
@@ -106,5 +147,8 @@ _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
     ("GET", "/sim/faults"): _faults,
     ("POST", "/sim/faults"): _add_faults,
     ("DELETE", "/sim/faults"): _clear_faults,
+    ("POST", "/sim/expire-tokens"): _expire_tokens,
+    ("GET", "/sim/clock"): _clock,
+    ("POST", "/sim/clock"): _leap,
     ("POST", "/sim/reset"): _reset,
 }

@@ -3,20 +3,25 @@
 A face owns everything its venue is peculiar about: paths, signatures, wire formats, errors, stream names.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from sandbox.sockets import Connection
+from sandbox.ledger import Ledger
+from sandbox.limits import Limits
+from sandbox.matching import Order
+from sandbox.sockets import Connection, Hub
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `arrived_us` is when its headers were there, by the venue's clock."""
+    """One HTTP request. `target` is what the client asked for to the letter; `arrived_us` is the venue's time."""
 
     method: str
     path: str
+    target: str
     query_string: str
     headers: dict[str, str]  # names lower-case
     body: bytes
@@ -46,20 +51,45 @@ class Caller:
     request_class: str
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the door says to a request: who is asking, and an answer at once or how to get one."""
+
+    caller: Caller
+    outcome: Response | Callable[[int], Response]  # called with the time, once
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the sandbox lends a face: who listens, how often who came, and what really happened."""
+
+    hub: Hub
+    limits: Limits
+    ledger: Ledger
+
+
 class Face(Protocol):
     """One venue's manners. Methods are synchronous and run one at a time."""
 
-    def caller(self, request: Request) -> Caller:
-        """Who is asking, by the key presented (verified or not). The body is not there yet."""
+    going_away_code: int  # how a socket is closed when the venue ends or starts over
 
-    def too_many_requests(self) -> Response:
-        """The answer to a caller over its limit."""
+    def admit(self, request: Request) -> Admission:
+        """Count the request, and refuse it at the door or say how to answer it. Refusals are never exceptions."""
 
-    def answer(self, request: Request, now_us: int) -> Response:
-        """Verify, execute, answer. Every refusal is an answer, never an exception."""
+    def connected(self, connection: Connection, now_us: int) -> None:
+        """A socket is open."""
 
-    def received(self, connection: Connection, text: str, now_us: int) -> None:
-        """Take one text frame from a socket; replies go to the connection."""
+    def received(self, connection: Connection, frame: str | bytes, now_us: int) -> None:
+        """Take one frame from a socket; replies go to the connection."""
+
+    def disconnected(self, connection: Connection) -> None:
+        """A socket is gone."""
+
+    def expire_tokens(self, account: str | None) -> int | None:
+        """Refuse from now on the tokens issued so far, of one account or all; how many, or None without tokens."""
+
+    def order_id(self, order: Order) -> str:
+        """An order's id as the venue writes it."""
 
     def advance(self, now_us: int) -> None:
         """Send what is due by the clock alone."""

@@ -1,10 +1,11 @@
 """What really happened at the venue, for a test to compare with what a client believes. Pure."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.matching import Order
 from sandbox.matching.events import Event, OrderEvent, OrderEventKind
 
 
@@ -36,19 +37,30 @@ class Seen:
 
 
 class Ledger:
-    """Keeps the last requests and accepted orders, and totals of all of them."""
+    """Keeps the last requests and accepted orders, and totals of all of them and of logins."""
 
     def __init__(self, size: int) -> None:
+        self.write_order_id: Callable[[Order], str] = lambda order: str(order.id)
         self._requests: deque[Seen] = deque(maxlen=size)
         self._by_status: Counter[int] = Counter()
         self._by_call: Counter[str] = Counter()
         self._orders: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=size))
         self._accepted: Counter[str] = Counter()
+        self._logins: Counter[str] = Counter()
+        self._expired_tokens: Counter[str] = Counter()
 
     def record_request(self, seen: Seen) -> None:
         self._requests.append(seen)
         self._by_status[seen.status] += 1
         self._by_call[f"{seen.method} {seen.path}"] += 1
+
+    def record_login(self, account: str) -> None:
+        """A token was handed out."""
+        self._logins[account] += 1
+
+    def record_expired_token(self, account: str) -> None:
+        """A request or a socket came with a token that is no longer good."""
+        self._expired_tokens[account] += 1
 
     def record_events(self, events: Iterable[Event], now_us: int) -> None:
         """Listens to the simulation: remembers every order that was accepted."""
@@ -60,7 +72,7 @@ class Ledger:
                     {
                         "time": now_us // 1000,
                         "account": order.account.name,
-                        "order_id": str(order.id),
+                        "order_id": self.write_order_id(order),
                         "client_id": order.request.client_id,
                         "symbol": order.market.symbol,
                         "side": order.side.value,
@@ -73,6 +85,8 @@ class Ledger:
             "by_status": {str(status): count for status, count in sorted(self._by_status.items())},
             "by_call": dict(sorted(self._by_call.items())),
             "orders_accepted": dict(sorted(self._accepted.items())),
+            "logins": dict(sorted(self._logins.items())),
+            "expired_tokens": dict(sorted(self._expired_tokens.items())),
         }
 
     def requests(self, *, account: str | None, since_ms: int) -> list[dict[str, Any]]:

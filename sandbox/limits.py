@@ -14,11 +14,30 @@ KEPT_WINDOWS = 50
 KEPT_BREACHES = 200
 
 
+@dataclass(frozen=True, slots=True)
+class VenueLimits:
+    """What a venue limits by itself: requests per class and period, and how it counts them."""
+
+    limits: dict[str, int] = field(default_factory=dict)
+    counting: tuple[Counting, ...] = (Counting.CLOCK,)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a caller stands against one limit: requests left, and when the window they are counted in is over."""
+
+    limit: int
+    remaining: int
+    resets_us: int
+
+
 @dataclass(slots=True)
 class Tally:
     """One caller's requests of one class."""
 
     limit: int
+    period_us: int
+    counting: tuple[Counting, ...]
     arrivals: int = 0
     breaches: int = 0
     most_in_any_window: int = 0
@@ -26,55 +45,98 @@ class Tally:
     opened_us: int = -1
     opened_count: int = 0
     clock_windows: dict[int, int] = field(default_factory=dict)
+    opened_windows: dict[int, int] = field(default_factory=dict)
     breach_times_us: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_BREACHES))
 
-    def arrived(self, now_us: int, period_us: int, counting: tuple[Counting, ...]) -> bool:
+    def arrived(self, now_us: int) -> bool:
         """Count an arrival; False if any kind of counting says it is one too many."""
         self.arrivals += 1
-        while self.recent and self.recent[0] <= now_us - period_us:
-            self.recent.popleft()
-        if self.opened_us < 0 or now_us >= self.opened_us + period_us:
-            self.opened_us, self.opened_count = now_us, 0
-        window = now_us - now_us % period_us
-        counts = {
-            Counting.ROLLING: len(self.recent),
-            Counting.FIRST_REQUEST: self.opened_count,
-            Counting.CLOCK: self.clock_windows.get(window, 0),
-        }
-        if any(counts[kind] >= self.limit for kind in counting):
+        counts = self._counts(now_us)
+        if any(counts[kind] >= self.limit for kind in self.counting):
             self.breaches += 1
             self.breach_times_us.append(now_us)
             return False
+        if not self.opened_count:
+            self.opened_us = now_us
         self.recent.append(now_us)
         self.most_in_any_window = max(self.most_in_any_window, len(self.recent))
         self.opened_count += 1
-        self._count_clock_window(window)
+        clock_window = now_us - now_us % self.period_us
+        _count(self.clock_windows, clock_window)
+        _count(self.opened_windows, self.opened_us)
         return True
 
-    def _count_clock_window(self, window: int) -> None:
-        self.clock_windows[window] = self.clock_windows.get(window, 0) + 1
-        if len(self.clock_windows) > KEPT_WINDOWS:
-            del self.clock_windows[next(iter(self.clock_windows))]
+    def give_back(self) -> None:
+        """Forget the latest arrival that was let in: it was refused elsewhere and takes no room here."""
+        latest_us = self.recent.pop()
+        self.opened_count -= 1
+        self.clock_windows[latest_us - latest_us % self.period_us] -= 1
+        self.opened_windows[self.opened_us] -= 1
+
+    def standing(self, now_us: int) -> Standing:
+        """By the kind of counting that leaves least; of equal ones, the one that frees room last."""
+        counts = self._counts(now_us)
+        ends = {
+            Counting.ROLLING: (self.recent[0] if self.recent else now_us) + self.period_us,
+            Counting.FIRST_REQUEST: (self.opened_us if self.opened_count else now_us) + self.period_us,
+            Counting.CLOCK: now_us - now_us % self.period_us + self.period_us,
+        }
+        used, resets_us = max((counts[kind], ends[kind]) for kind in self.counting)
+        return Standing(self.limit, max(0, self.limit - used), resets_us)
+
+    def _counts(self, now_us: int) -> dict[Counting, int]:
+        while self.recent and self.recent[0] <= now_us - self.period_us:
+            self.recent.popleft()
+        if now_us >= self.opened_us + self.period_us:
+            self.opened_count = 0
+        return {
+            Counting.ROLLING: len(self.recent),
+            Counting.FIRST_REQUEST: self.opened_count,
+            Counting.CLOCK: self.clock_windows.get(now_us - now_us % self.period_us, 0),
+        }
+
+    @property
+    def windows(self) -> dict[int, int]:
+        """Start and count of each window, as they were judged: by the first request only if nothing else was."""
+        return self.opened_windows if self.counting == (Counting.FIRST_REQUEST,) else self.clock_windows
+
+
+def _count(windows: dict[int, int], start_us: int) -> None:
+    windows[start_us] = windows.get(start_us, 0) + 1
+    if len(windows) > KEPT_WINDOWS:
+        del windows[next(iter(windows))]
 
 
 class Limits:
-    """All callers' tallies. A caller is a sub-account's name, or a client address for public requests."""
+    """All callers' tallies. A caller is a sub-account's name, or a client address."""
 
-    def __init__(self, config: LimitConfig) -> None:
-        self._config = config
-        self._period_us = config.period_ms * 1000
+    def __init__(self, config: LimitConfig, own: VenueLimits | None = None) -> None:
+        own = own or VenueLimits()
+        self._limits = own.limits if config.limits is None else config.limits
+        self._counting = own.counting if config.counting is None else config.counting
+        self._period_ms = config.period_ms
+        self._enforced = config.enforced
         self._tallies: dict[tuple[str, str], Tally] = {}
 
-    def arrived(self, caller: str, request_class: str, now_us: int) -> bool:
+    @property
+    def period_ms(self) -> int:
+        return self._period_ms
+
+    def arrived(self, caller: str, request_class: str, now_us: int, *, multiplier: int = 1) -> bool:
         """Count a request; False if it must be refused. A class without a limit is never refused."""
-        limit = self._config.limits.get(request_class)
-        if limit is None:
-            return True
-        key = (caller, request_class)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = Tally(limit)
-        return tally.arrived(now_us, self._period_us, self._config.counting) or not self._config.enforced
+        tally = self._tally(caller, request_class, multiplier)
+        return tally is None or tally.arrived(now_us) or not self._enforced
+
+    def give_back(self, caller: str, request_class: str) -> None:
+        """Undo the caller's latest admitted arrival, which was refused for another limit."""
+        tally = self._tallies.get((caller, request_class))
+        if tally is not None:
+            tally.give_back()
+
+    def standing(self, caller: str, request_class: str, now_us: int, *, multiplier: int = 1) -> Standing | None:
+        """How the caller stands; None where the class has no limit."""
+        tally = self._tally(caller, request_class, multiplier)
+        return None if tally is None else tally.standing(now_us)
 
     def report(self, caller: str | None = None) -> dict[str, Any]:
         """Counts and breaches by caller and class, as plain data. Times are epoch milliseconds."""
@@ -86,12 +148,23 @@ class Limits:
                     "arrivals": tally.arrivals,
                     "breaches": tally.breaches,
                     "most_in_any_window": tally.most_in_any_window,
-                    "windows": [[start // 1000, count] for start, count in tally.clock_windows.items()],
+                    "windows": [[start // 1000, count] for start, count in tally.windows.items()],
                     "breach_times": [time_us // 1000 for time_us in tally.breach_times_us],
                 }
         return {
-            "period_ms": self._config.period_ms,
-            "counting": [kind.value for kind in self._config.counting],
+            "period_ms": self._period_ms,
+            "counting": [kind.value for kind in self._counting],
             "breaches": sum(tally.breaches for tally in self._tallies.values()),
             "callers": callers,
         }
+
+    def _tally(self, caller: str, request_class: str, multiplier: int) -> Tally | None:
+        limit = self._limits.get(request_class)
+        if limit is None:
+            return None
+        key = (caller, request_class)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally(limit, self._period_ms * 1000, self._counting)
+        tally.limit = limit * multiplier
+        return tally

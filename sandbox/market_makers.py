@@ -1,4 +1,4 @@
-"""The price process and the house: makers that quote around a wandering fair price, and a small taker.
+"""The house: makers that quote around the fair price of the moment, and a small taker.
 
 Pure and seeded: `advance` runs every tick that is due, at the tick's own time, so that what happens depends on the seed
 and the times alone. Prices are counted in ticks and quantities in steps, as integers: no float enters the book.
@@ -8,6 +8,7 @@ from decimal import Decimal
 from random import Random
 
 from sandbox.matching import Engine, Market, Order, OrderRequest, OrderType, Refusal, Side, TimeInForce
+from sandbox.prices import UNIT, PricePath
 
 HOUSE_CASH = Decimal(10) ** 12
 LEVELS = 12
@@ -18,10 +19,11 @@ MAX_CATCH_UP_TICKS = 50
 class Quoter:
     """One market's fair price and the quotes around it."""
 
-    def __init__(self, engine: Engine, market: Market, random: Random) -> None:
+    def __init__(self, engine: Engine, market: Market, random: Random, path: PricePath) -> None:
         self._engine = engine
         self._market = market
         self._random = random
+        self._path = path
         self._start = self._fair = int(market.start_price / market.tick)
         self._spread = max(1, self._fair // 10_000)  # about one basis point to each side
         self._maker = engine.open_account(f"house-maker-{market.symbol}", self._cash(), watched=False)
@@ -32,7 +34,7 @@ class Quoter:
 
     def tick(self, now_us: int) -> None:
         """Move the fair price, quote around it, and sometimes trade."""
-        self._wander()
+        self._fair = self._start + self._start * self._path.deviation(now_us) // UNIT
         self._engine.set_mark(self._market.symbol, self._fair * self._market.tick)
         self._quote(now_us)
         if self._random.randrange(4) == 0:
@@ -40,12 +42,6 @@ class Quoter:
 
     def _cash(self) -> dict[str, Decimal]:
         return {self._market.base: HOUSE_CASH, self._market.quote: HOUSE_CASH}
-
-    def _wander(self) -> None:
-        pull = (self._start - self._fair) // 200  # a leash: a long run must not wander off to zero
-        self._fair = max(
-            LEVELS * self._spread * 2, self._fair + self._random.randint(-self._spread, self._spread) + pull
-        )
 
     def _quote(self, now_us: int) -> None:
         wanted: dict[tuple[Side, int], None] = {}
@@ -95,7 +91,9 @@ class Quoter:
 
     def _size(self, low: int, high: int) -> Decimal:
         steps = self._lot * self._random.randint(low, high) // 2 + 1
-        return max(self._market.min_quantity, steps * self._market.step)
+        most = self._market.max_quantity
+        quantity = max(self._market.min_quantity, steps * self._market.step)
+        return quantity if most is None else min(most, quantity)
 
 
 class House:
@@ -103,9 +101,12 @@ class House:
 
     def __init__(self, engine: Engine, *, seed: int, tick_us: int, start_us: int) -> None:
         markets = list(engine.markets.values())
-        self._quoters = [Quoter(engine, market, Random(f"{seed}/{market.symbol}")) for market in markets]
+        self._quoters = [
+            Quoter(engine, market, Random(f"{seed}/{market.symbol}"), PricePath(seed, market.base))
+            for market in markets
+        ]
         self._tick_us = tick_us
-        self._next_us = start_us
+        self._next_us = start_us - start_us % tick_us  # two venues tick at the same moments
 
     def advance(self, now_us: int) -> bool:
         """Run every tick due by `now_us`; True if there was one."""

@@ -30,11 +30,16 @@ class Urls:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server that leaves the process's signals alone and says when it is up."""
+    """uvicorn's server that leaves the process's signals alone, says when it is up, and ends when told."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -44,12 +49,28 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.up.set()
 
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does, but do not wait for a tick to end."""
+        counter = 0
+        while not await self.on_tick(counter):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 0.1)
+            counter += 1
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Give connections the time uvicorn gives them, if there are any."""
+        if self.server_state.connections:
+            await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()
+
 
 @contextlib.asynccontextmanager
 async def running(config: SandboxConfig, *, clock: Clock | None = None) -> AsyncIterator[Urls]:
     """Serve one simulated venue for the length of the block.
 
-    Raises `OSError` if the port is taken. Open sockets are closed with 1012 at the end.
+    Raises `OSError` if the port is taken. Open sockets are closed at the end, in the venue's way.
     """
     world = World(config, clock or SteadyClock(config.clock_skew_ms))
     listener = _listener(config.host, config.port)
@@ -64,22 +85,22 @@ async def running(config: SandboxConfig, *, clock: Clock | None = None) -> Async
             await asyncio.wait([coming_up, serving], return_when=asyncio.FIRST_COMPLETED)
             yield Urls(f"http://{config.host}:{port}", f"ws://{config.host}:{port}", port, world)
         finally:
-            world.hub.close_all(1012)
-            server.should_exit = True
+            world.hub.close_all(world.face.going_away_code)
+            server.leave()
             beating.cancel()
             coming_up.cancel()
             await asyncio.wait([serving, beating, coming_up])
         _raise_failure(serving, beating)
 
 
-async def _beat(world: World, server: uvicorn.Server) -> None:
+async def _beat(world: World, server: _Server) -> None:
     """Let time pass in the world. A world that cannot go on does not go on answering either."""
     try:
         while True:
             world.advance()
             await asyncio.sleep(HEARTBEAT_S)
     finally:
-        server.should_exit = True
+        server.leave()
 
 
 def _raise_failure(*tasks: "asyncio.Task[None]") -> None:
@@ -90,7 +111,8 @@ def _raise_failure(*tasks: "asyncio.Task[None]") -> None:
 
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, or asyncio leaves Nagle on: every answer would wait for the last one to be acknowledged.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -5,26 +5,43 @@ same times give the same market.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
 
 from sandbox.config import SandboxConfig
 from sandbox.market_makers import House, lay_static_book
-from sandbox.matching import Account, Engine, Market, Order, OrderRequest
+from sandbox.matching import Account, Engine, Market, Order, OrderRequest, Rules
 from sandbox.matching.events import Event, Trade
 from sandbox.records import Records
 from sandbox.tape import Tape
 
-FIRST_ORDER_ID = 59_000_000_001
-FIRST_UPDATE_ID = 4_330_000_000
 WARM_UP_TICKS = 40
 
 Listener = Callable[[list[Event], int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What the venue behind a face is like: where its counters start, and how its engine settles things."""
+
+    first_order_id: int = 1
+    first_update_id: int = 0
+    rules: Rules | None = None
+
+
 class Simulation:
     """Owns the engine; everybody else trades through it. Listeners get each call's events, in order, at once."""
 
-    def __init__(self, config: SandboxConfig, markets: Iterable[Market], *, now_us: int) -> None:
-        self.engine = Engine(markets, first_order_id=FIRST_ORDER_ID, first_update_id=FIRST_UPDATE_ID)
+    def __init__(
+        self, config: SandboxConfig, markets: Iterable[Market], *, now_us: int, manner: Manner | None = None
+    ) -> None:
+        manner = manner or Manner()
+        self.engine = Engine(
+            markets,
+            first_order_id=manner.first_order_id,
+            first_update_id=manner.first_update_id,
+            rules=manner.rules,
+        )
         self.tapes = {symbol: Tape() for symbol in self.engine.markets}
         self.records = Records(lag_us=config.history_lag_ms * 1000)
         self.listeners: list[Listener] = []
@@ -42,8 +59,9 @@ class Simulation:
         self._tell(now_us)
 
     def advance(self, now_us: int) -> None:
-        """Let the house act up to now."""
-        if self._house is not None and self._house.advance(now_us):
+        """End what is overdue and let the house act up to now."""
+        has_ended = self.engine.end_overdue(now_us)
+        if (self._house is not None and self._house.advance(now_us)) or has_ended:
             self._tell(now_us)
 
     def place(self, account: Account, request: OrderRequest, now_us: int) -> Order:
@@ -51,6 +69,13 @@ class Simulation:
         self.advance(now_us)
         try:
             return self.engine.place(account, request, now_us)
+        finally:
+            self._tell(now_us)
+
+    def amend(self, order: Order, *, price: Decimal, quantity: Decimal, now_us: int) -> None:
+        """Change an open order; raises `Refusal`."""
+        try:
+            self.engine.amend(order, price=price, quantity=quantity, now_us=now_us)
         finally:
             self._tell(now_us)
 

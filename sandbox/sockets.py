@@ -79,8 +79,11 @@ class Hub:
         return topic in self._listeners
 
     def publish(self, topic: Topic, text: str) -> None:
-        for connection in self._listeners.get(topic, ()):
+        for connection in self.listeners(topic):
             connection.send(text)
+
+    def listeners(self, topic: Topic) -> Iterable[Connection]:
+        return self._listeners.get(topic, ())
 
     def topics(self) -> Iterable[Topic]:
         return list(self._listeners)

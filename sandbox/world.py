@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sandbox.backpack.face import LIMITS as BACKPACK_LIMITS
 from sandbox.backpack.face import BackpackFace
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
-from sandbox.face import Face
+from sandbox.face import Face, Surroundings
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
-from sandbox.limits import Limits
+from sandbox.limits import Limits, VenueLimits
 from sandbox.simulation import Simulation
 from sandbox.sockets import Hub
+from sandbox.zanbara.face import ZanbaraFace
+from sandbox.zanbara.limits import LIMITS as ZANBARA_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,28 @@ class Stage:
     face: Face
 
 
-def _backpack(config: SandboxConfig, hub: Hub, now_us: int) -> Stage:
-    face = BackpackFace(config, hub, now_us=now_us)
+@dataclass(frozen=True, slots=True)
+class VenueKind:
+    """A venue there is a face for: how to build it, and what it limits by itself."""
+
+    build: Callable[[SandboxConfig, Surroundings, int], Stage]
+    limits: VenueLimits
+
+
+def _backpack(config: SandboxConfig, around: Surroundings, now_us: int) -> Stage:
+    face = BackpackFace(config, around, now_us=now_us)
     return Stage(face.simulation, face)
 
 
-VENUES: dict[str, Callable[[SandboxConfig, Hub, int], Stage]] = {"backpack": _backpack}
+def _zanbara(config: SandboxConfig, around: Surroundings, now_us: int) -> Stage:
+    face = ZanbaraFace(config, around, now_us=now_us)
+    return Stage(face.simulation, face)
+
+
+VENUES: dict[str, VenueKind] = {
+    "backpack": VenueKind(_backpack, BACKPACK_LIMITS),
+    "zanbara": VenueKind(_zanbara, ZANBARA_LIMITS),
+}
 
 
 class World:
@@ -40,19 +59,21 @@ class World:
         self._build()
 
     def _build(self) -> None:
+        kind = VENUES[self.config.venue]
         self.hub = Hub()
-        self.limits = Limits(self.config.limits)
+        self.limits = Limits(self.config.limits, kind.limits)
         self.ledger = Ledger(self.config.ledger_size)
         self.faults = Faults()
-        stage = VENUES[self.config.venue](self.config, self.hub, self.clock.now_us())
+        stage = kind.build(self.config, Surroundings(self.hub, self.limits, self.ledger), self.clock.now_us())
         self.simulation, self.face = stage.simulation, stage.face
+        self.ledger.write_order_id = self.face.order_id
         self.simulation.listeners.append(self.ledger.record_events)
 
     def reset(self) -> None:
         """Start over: accounts, books, counts, faults and ledger as at the start. Open sockets are closed."""
-        old = self.hub
+        old, code = self.hub, self.face.going_away_code
         self._build()
-        old.close_all(1012)
+        old.close_all(code)
 
     def advance(self) -> None:
         """Let time pass: the house trades, periodic streams are sent."""

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nacl.signing import VerifyKey
@@ -28,13 +29,16 @@ from sandbox.backpack.subscriptions import Subscriptions
 from sandbox.backpack.trading import Trading
 from sandbox.backpack.wire import encode
 from sandbox.config import SandboxConfig
-from sandbox.face import Caller, Request, Response
-from sandbox.matching import Account
-from sandbox.simulation import Simulation
-from sandbox.sockets import Connection, Hub
+from sandbox.face import Admission, Caller, Request, Response, Surroundings
+from sandbox.limits import VenueLimits
+from sandbox.matching import Account, Order
+from sandbox.simulation import Manner, Simulation
+from sandbox.sockets import Connection
 
 STANDARD = "standard"
 HISTORICAL = "historical"
+LIMITS = VenueLimits({STANDARD: 2000, HISTORICAL: 30})
+MANNER = Manner(first_order_id=59_000_000_001, first_update_id=4_330_000_000)
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -63,9 +67,13 @@ NOBODY = Account("nobody", watched=False)
 class BackpackFace:
     """One Backpack. Everything behind it is the simulation's."""
 
-    def __init__(self, config: SandboxConfig, hub: Hub, *, now_us: int) -> None:
+    going_away_code = 1012
+
+    def __init__(self, config: SandboxConfig, around: Surroundings, *, now_us: int) -> None:
         self._strict = config.strict_signatures
-        self.simulation = Simulation(config, (listing.market for listing in LISTINGS), now_us=now_us)
+        self._limits = around.limits
+        markets = (listing.market for listing in LISTINGS)
+        self.simulation = Simulation(config, markets, now_us=now_us, manner=MANNER)
         engine = self.simulation.engine
         self._keys: dict[str, KeyPair] = {}
         self._verify_keys: dict[str, VerifyKey] = {}
@@ -78,36 +86,34 @@ class BackpackFace:
         self._trading = Trading(self.simulation)
         self._views = AccountViews(engine)
         self._histories = Histories(self.simulation)
-        self._streams = Streams(self.simulation, self._market_data, hub, now_us=now_us)
-        self._subscriptions = Subscriptions(engine.markets, hub, self._streams, self._subscriber)
+        self._streams = Streams(self.simulation, self._market_data, around.hub, now_us=now_us)
+        self._subscriptions = Subscriptions(engine.markets, around.hub, self._streams, self._subscriber)
         self._routes = self._public_routes() | self._signed_routes()
 
     # -- the face ------------------------------------------------------------------------------------------------
 
-    def caller(self, request: Request) -> Caller:
-        """Signed routes count against the key's sub-account, everything else against the address."""
-        route = self._routes.get((request.method, request.path))
-        request_class = route.request_class if route else STANDARD
-        pair = self._keys.get(request.headers.get("x-api-key", ""))
-        if pair is not None and route is not None and route.instruction is not None:
-            return Caller(pair.account, pair.account, request_class)
-        return Caller(request.address, None, request_class)
+    def admit(self, request: Request) -> Admission:
+        """Only the limit is looked at here; who signed is the answer's business."""
+        caller = self._caller(request)
+        if not self._limits.arrived(caller.name, caller.request_class, request.arrived_us):
+            return Admission(caller, _refusal(Problem(429, "TOO_MANY_REQUESTS", "Too many requests")))
+        return Admission(caller, partial(self._answer, request))
 
-    def too_many_requests(self) -> Response:
-        return _refusal(Problem(429, "TOO_MANY_REQUESTS", "Too many requests"))
+    def connected(self, connection: Connection, now_us: int) -> None:
+        """This venue says nothing until it is asked."""
 
-    def answer(self, request: Request, now_us: int) -> Response:
-        self.simulation.advance(now_us)
-        route = self._routes.get((request.method, request.path))
-        if route is None:
-            return _refusal(Problem(404, "RESOURCE_NOT_FOUND", "Not Found"))
-        try:
-            return _written(route.handler(self._call(request, route, now_us)))
-        except Problem as problem:
-            return _refusal(problem)
+    def received(self, connection: Connection, frame: str | bytes, now_us: int) -> None:
+        if isinstance(frame, str):
+            self._subscriptions.received(connection, frame, now_us)
 
-    def received(self, connection: Connection, text: str, now_us: int) -> None:
-        self._subscriptions.received(connection, text, now_us)
+    def disconnected(self, connection: Connection) -> None:
+        """The hub forgets its subscriptions; there is nothing else."""
+
+    def expire_tokens(self, account: str | None) -> int | None:
+        return None
+
+    def order_id(self, order: Order) -> str:
+        return str(order.id)
 
     def advance(self, now_us: int) -> None:
         self._streams.advance(now_us)
@@ -123,6 +129,25 @@ class BackpackFace:
             }
             for pair in self._keys.values()
         ]
+
+    def _caller(self, request: Request) -> Caller:
+        """Signed routes count against the key's sub-account, everything else against the address."""
+        route = self._routes.get((request.method, request.path))
+        request_class = route.request_class if route else STANDARD
+        pair = self._keys.get(request.headers.get("x-api-key", ""))
+        if pair is not None and route is not None and route.instruction is not None:
+            return Caller(pair.account, pair.account, request_class)
+        return Caller(request.address, None, request_class)
+
+    def _answer(self, request: Request, now_us: int) -> Response:
+        self.simulation.advance(now_us)
+        route = self._routes.get((request.method, request.path))
+        if route is None:
+            return _refusal(Problem(404, "RESOURCE_NOT_FOUND", "Not Found"))
+        try:
+            return _written(route.handler(self._call(request, route, now_us)))
+        except Problem as problem:
+            return _refusal(problem)
 
     # -- who is asking -------------------------------------------------------------------------------------------
 

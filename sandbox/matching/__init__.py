@@ -3,7 +3,7 @@
 No clock, no I/O, no asyncio, no floats. What a venue calls things and how it writes them is its face's business.
 """
 
-from sandbox.matching.account import Account, Balance, FeeSchedule, Position
+from sandbox.matching.account import Account, Balance, FeeSchedule, Position, Terms
 from sandbox.matching.engine import Engine
 from sandbox.matching.market import Band, Market, MarketKind
 from sandbox.matching.order import (
@@ -17,6 +17,7 @@ from sandbox.matching.order import (
     TimeInForce,
 )
 from sandbox.matching.refusal import Reason, Refusal
+from sandbox.matching.rules import Rules
 
 __all__ = [
     "Account",
@@ -33,8 +34,10 @@ __all__ = [
     "Position",
     "Reason",
     "Refusal",
+    "Rules",
     "SelfTrade",
     "Side",
     "Status",
+    "Terms",
     "TimeInForce",
 ]

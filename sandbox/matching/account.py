@@ -44,13 +44,18 @@ class Balance:
 
 @dataclass(slots=True)
 class Position:
-    """The net position in one perpetual; short is negative. `cost` is signed like `quantity`."""
+    """The net position in one perpetual; short is negative. `cost` is signed like `quantity`.
+
+    `margin` is what was put aside for it where margin is isolated.
+    """
 
     id: int
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
     realized: Decimal = ZERO
     opened_us: int = 0
+    updated_us: int = 0
+    margin: Decimal = ZERO
 
     @property
     def entry_price(self) -> Decimal:
@@ -80,6 +85,14 @@ class Position:
 
 
 @dataclass(slots=True)
+class Terms:
+    """What an account has chosen for one perpetual, where the venue lets it choose."""
+
+    leverage: int = 1
+    isolated: bool = False
+
+
+@dataclass(slots=True)
 class Exposure:
     """What the resting orders of one perpetual could still buy and sell."""
 
@@ -101,6 +114,7 @@ class Account:
     balances: defaultdict[str, Balance] = field(default_factory=lambda: defaultdict(Balance))
     positions: dict[str, Position] = field(default_factory=dict)
     exposures: defaultdict[str, Exposure] = field(default_factory=lambda: defaultdict(Exposure))
+    terms: defaultdict[str, Terms] = field(default_factory=lambda: defaultdict(Terms))
     open_orders: dict[int, Order] = field(default_factory=dict)
     reducing: dict[int, Order] = field(default_factory=dict)
 

@@ -8,17 +8,21 @@ with the same calls at the same times every id, book and fill comes out the same
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from heapq import heappop, heappush
 
-from sandbox.matching.account import Account, FeeSchedule, Position
+from sandbox.matching.account import Account, FeeSchedule
 from sandbox.matching.admission import check_request
 from sandbox.matching.book import Book
-from sandbox.matching.events import Event, Fill, OrderEventKind, PositionEventKind, Trade
+from sandbox.matching.events import Event, OrderEventKind
+from sandbox.matching.execution import Execution
 from sandbox.matching.market import Market
-from sandbox.matching.order import Expiry, Order, OrderRequest, OrderType, SelfTrade, Status, TimeInForce
+from sandbox.matching.order import Expiry, Order, OrderRequest, Status, TimeInForce
+from sandbox.matching.order_margin import OrderMargin
 from sandbox.matching.outbox import Outbox
-from sandbox.matching.reach import can_fill, crosses, market_cost, opposite, reducible, side_of, wanted_at, worst_price
+from sandbox.matching.reach import can_fill, crosses, market_cost, opposite, reducible, worst_price
 from sandbox.matching.refusal import Reason, Refusal
-from sandbox.matching.settlement import Margin, lock_asset, lock_for, settle_perp, settle_spot
+from sandbox.matching.rules import Rules
+from sandbox.matching.settlement import Margin, lock_asset, lock_for
 
 ZERO = Decimal(0)
 
@@ -26,19 +30,32 @@ ZERO = Decimal(0)
 class Engine:
     """All books and accounts of one simulated venue. Order ids are global, trade and update ids per market."""
 
-    def __init__(self, markets: Iterable[Market], *, first_order_id: int = 1, first_update_id: int = 0) -> None:
+    def __init__(
+        self,
+        markets: Iterable[Market],
+        *,
+        first_order_id: int = 1,
+        first_update_id: int = 0,
+        rules: Rules | None = None,
+    ) -> None:
         self.markets = {market.symbol: market for market in markets}
         self.books = {
             market.symbol: Book(market.symbol, last_price=market.start_price, update_id=first_update_id)
             for market in self.markets.values()
         }
         self.accounts: dict[str, Account] = {}
-        self.fees_collected: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.margin = Margin(self.markets, self.mark)
+        self.order_margin = OrderMargin(self.mark)
+        self._rules = rules or Rules()
         self._marks: dict[str, Decimal] = {}
         self._next_order_id = first_order_id
-        self._next_position_id = 1
         self._outbox = Outbox()
+        self._execution = Execution(self.books, self._outbox, self.order_margin, self._rules)
+        self._ending: list[tuple[int, int, Order]] = []  # a heap of orders that end by themselves
+
+    @property
+    def fees_collected(self) -> defaultdict[str, Decimal]:
+        return self._execution.fees_collected
 
     # -- accounts and prices -------------------------------------------------------------------------------------
 
@@ -78,7 +95,75 @@ class Engine:
             raise Refusal(Reason.UNKNOWN_MARKET)
         book = self.books[request.symbol]
         check_request(request, market, last_price=book.last_price, mark=self.mark(request.symbol))
-        order = Order(
+        order = self._new_order(account, market, request, now_us)
+        bound = worst_price(order, book)
+        would_take = self._would_take(order, book, order.price)
+        if would_take and not self._rules.keeps_rejected:
+            raise Refusal(Reason.WOULD_TAKE)
+        self._check_reducing(order)
+        self._reserve(order, book, bound)
+        self._next_order_id += 1
+        account.open_orders[order.id] = order
+        if request.reduce_only:
+            account.reducing[order.id] = order
+        if would_take:
+            self._execution.end(order, Status.REJECTED, now_us, Expiry.WOULD_TAKE)
+            return order
+        self._outbox.order(OrderEventKind.ACCEPTED, order, now_us)
+        if request.time_in_force is TimeInForce.FOK and not can_fill(order, book, bound):
+            self._execution.end(order, Status.EXPIRED, now_us, Expiry.FILL_OR_KILL)
+            return order
+        self._execution.run(order, book, bound, now_us)
+        if order.is_open and request.expires_us is not None:
+            heappush(self._ending, (request.expires_us, order.id, order))
+        return order
+
+    def amend(self, order: Order, *, price: Decimal, quantity: Decimal, now_us: int) -> None:
+        """Change an open perpetual order's price or total quantity, or raise `Refusal` and leave it as it is.
+
+        Less quantity keeps its place; a new price or more quantity loses it, and may trade at once.
+        """
+        book = self.books[order.market.symbol]
+        remaining, resting_at = quantity - order.executed, order.price or ZERO
+        if price == resting_at and remaining <= order.remaining:
+            self._resize(order, book, remaining)
+            order.updated_us = now_us
+            self._outbox.order(OrderEventKind.MODIFIED, order, now_us)
+            return
+        if self._would_take(order, book, price):
+            raise Refusal(Reason.WOULD_TAKE)
+        self._check_amended(order, price, remaining)
+        self._resize(order, book, ZERO)
+        order.price, order.quantity, order.remaining, order.updated_us = price, quantity, remaining, now_us
+        self._execution.expose(order, remaining)
+        self._outbox.order(OrderEventKind.MODIFIED, order, now_us)
+        self._execution.run(order, book, price, now_us)
+
+    def cancel(self, order: Order, now_us: int) -> None:
+        """End a resting order. The order must be open."""
+        self._execution.end(order, Status.CANCELLED, now_us)
+
+    def cancel_all(self, account: Account, symbol: str, now_us: int) -> list[Order]:
+        orders = [order for order in account.open_orders.values() if order.market.symbol == symbol]
+        for order in orders:
+            self.cancel(order, now_us)
+        return orders
+
+    def end_overdue(self, now_us: int) -> bool:
+        """End the orders whose time is over; True if there was one."""
+        has_ended = False
+        while self._ending and self._ending[0][0] <= now_us:
+            _, _, order = heappop(self._ending)
+            if order.is_open:
+                self._execution.end(order, Status.EXPIRED, now_us, Expiry.TIME)
+                has_ended = True
+        return has_ended
+
+    # -- before matching -----------------------------------------------------------------------------------------
+
+    def _new_order(self, account: Account, market: Market, request: OrderRequest, now_us: int) -> Order:
+        terms = account.terms.get(market.symbol)
+        return Order(
             id=self._next_order_id,
             account=account,
             market=market,
@@ -89,52 +174,29 @@ class Engine:
             created_us=now_us,
             updated_us=now_us,
             remaining=request.quantity or ZERO,
+            leverage=terms.leverage if terms else 1,
+            isolated=terms.isolated if terms else False,
         )
-        bound = worst_price(order, book)
-        self._check_flags(order, book)
-        self._reserve(order, book, bound)
-        self._next_order_id += 1
-        account.open_orders[order.id] = order
-        if request.reduce_only:
-            account.reducing[order.id] = order
-        self._outbox.order(OrderEventKind.ACCEPTED, order, now_us)
-        if request.time_in_force is TimeInForce.FOK and not can_fill(order, book, bound):
-            self._end(order, Status.EXPIRED, now_us, Expiry.FILL_OR_KILL)
-            return order
-        expiry = self._match(order, book, bound, now_us)
-        self._finish_taking(order, book, expiry, now_us)
-        return order
 
-    def cancel(self, order: Order, now_us: int) -> None:
-        """End a resting order. The order must be open."""
-        self._end(order, Status.CANCELLED, now_us)
+    @staticmethod
+    def _would_take(order: Order, book: Book, price: Decimal | None) -> bool:
+        """Whether an order that may only add to the book would trade at once."""
+        best = opposite(order, book).best()
+        return order.request.post_only and best is not None and crosses(order, best.price, price)
 
-    def cancel_all(self, account: Account, symbol: str, now_us: int) -> list[Order]:
-        orders = [order for order in account.open_orders.values() if order.market.symbol == symbol]
-        for order in orders:
-            self.cancel(order, now_us)
-        return orders
-
-    # -- before matching -----------------------------------------------------------------------------------------
-
-    def _check_flags(self, order: Order, book: Book) -> None:
-        if order.request.post_only:
-            best = opposite(order, book).best()
-            if best is not None and crosses(order, best.price, order.price):
-                raise Refusal(Reason.WOULD_TAKE)
-        if order.request.reduce_only and (order.quantity or ZERO) > reducible(order):
-            raise Refusal(Reason.NOT_REDUCING)
-        if order.request.reduce_only and not reducible(order):
+    def _check_reducing(self, order: Order) -> None:
+        if not order.request.reduce_only:
+            return
+        allowed = reducible(order)
+        if not allowed or ((order.quantity or ZERO) > allowed and not self._rules.caps_reducing):
             raise Refusal(Reason.NOT_REDUCING)
 
     def _reserve(self, order: Order, book: Book, bound: Decimal | None) -> None:
         """Make sure the account can pay; a spot limit order's lock is taken here."""
         account, market = order.account, order.market
         if market.is_perp:
-            price = order.price or self.mark(market.symbol)
-            quantity = order.quantity or (order.request.quote_quantity or ZERO) / price
-            self.margin.check(account, market, is_buy=order.is_buy, quantity=quantity, price=price)
-            self._expose(order, order.remaining)
+            self._check_margin(order, book)
+            self._execution.expose(order, order.remaining)
             return
         asset = lock_asset(order)
         needed = lock_for(order, order.remaining) if order.price is not None else market_cost(order, book, bound)
@@ -147,163 +209,31 @@ class Engine:
             balance.locked += needed
             self._outbox.touch_balance(account, asset)
 
-    def _expose(self, order: Order, quantity: Decimal) -> None:
-        """Count (or, negative, stop counting) a perpetual order in the account's worst case."""
-        exposure = order.account.exposures[order.market.symbol]
-        if order.is_buy:
-            exposure.buying += quantity
-        else:
-            exposure.selling += quantity
-
-    # -- matching ------------------------------------------------------------------------------------------------
-
-    def _match(self, taker: Order, book: Book, bound: Decimal | None, now_us: int) -> Expiry | None:
-        """Trade until nothing is left or nothing fits; say why it stopped where that ends the order."""
-        side = opposite(taker, book)
-        while True:
-            level = side.best()
-            if level is None:
-                return Expiry.INSUFFICIENT_LIQUIDITY
-            if not crosses(taker, level.price, bound):
-                return Expiry.PRICE_IMPACT
-            wanted = wanted_at(taker, level.price)
-            if not wanted:
-                return None
-            maker = level.oldest()
-            if maker.account is taker.account:
-                rule = taker.request.self_trade
-                if rule is not SelfTrade.REJECT_TAKER:
-                    self._end(maker, Status.EXPIRED, now_us, Expiry.SELF_TRADE)
-                if rule is not SelfTrade.REJECT_MAKER:
-                    return Expiry.SELF_TRADE
-                continue
-            self._trade(taker, maker, book, min(wanted, maker.remaining), now_us)
-            if not taker.is_open:
-                return None
-
-    def _trade(self, taker: Order, maker: Order, book: Book, quantity: Decimal, now_us: int) -> None:
-        price = maker.price or ZERO
-        book.trade_id += 1
-        book.last_price = price
-        buy, sell = (taker, maker) if taker.is_buy else (maker, taker)
-        trade = Trade(
-            symbol=book.symbol,
-            id=book.trade_id,
-            price=price,
-            quantity=quantity,
-            quote_quantity=price * quantity,
-            buy_order_id=buy.id,
-            sell_order_id=sell.id,
-            buyer_is_maker=buy is maker,
-            time_us=now_us,
-        )
-        book.shrink(maker, price, quantity)
-        if taker.quantity is not None:
-            taker.remaining -= quantity
-        self._outbox.add(trade)
-        for order in (maker, taker):
-            self._fill(order, trade, is_maker=order is maker)
-        if taker.market.is_perp:
-            for order in (maker, taker):
-                self._shrink_reducing(order.account, book, now_us)
-
-    def _fill(self, order: Order, trade: Trade, *, is_maker: bool) -> None:
-        order.executed += trade.quantity
-        order.executed_quote += trade.quote_quantity
-        order.updated_us = trade.time_us
-        done = order.quantity is not None and not order.remaining
-        order.status = Status.FILLED if done else Status.PARTIALLY_FILLED
-        fee, fee_asset = self._settle(order, trade, is_maker=is_maker)
-        self.fees_collected[fee_asset] += fee
-        if done:
-            self._forget(order)
-        fill = Fill(order, trade.id, trade.price, trade.quantity, fee, fee_asset, is_maker, trade.time_us)
-        self._outbox.order(OrderEventKind.FILLED, order, trade.time_us, fill)
-
-    def _settle(self, order: Order, trade: Trade, *, is_maker: bool) -> tuple[Decimal, str]:
-        account, market = order.account, order.market
-        rate = account.fees.rate(is_perp=market.is_perp, is_maker=is_maker)
-        self._outbox.touch_balance(account, market.quote)
-        if not market.is_perp:
-            self._outbox.touch_balance(account, market.base)
-            return settle_spot(order, price=trade.price, quantity=trade.quantity, fee_rate=rate)
-        position = account.positions.get(market.symbol)
-        kind = PositionEventKind.ADJUSTED
-        if position is None:
-            kind = PositionEventKind.OPENED
-            position = account.positions[market.symbol] = Position(id=self._next_position_id, opened_us=trade.time_us)
-            self._next_position_id += 1
-        if order.quantity is not None:
-            self._expose(order, -trade.quantity)
-        fee = settle_perp(order, position, price=trade.price, quantity=trade.quantity, fee_rate=rate)
-        if not position.quantity:
-            kind = PositionEventKind.CLOSED
-            del account.positions[market.symbol]
-        self._outbox.position(kind, account, market.symbol, position, trade.time_us)
-        return fee
-
-    def _shrink_reducing(self, account: Account, book: Book, now_us: int) -> None:
-        """Resting reduce-only orders may not outgrow the position they reduce."""
-        for order in list(account.reducing.values()):
-            side = side_of(order, book)
-            if order.market.symbol != book.symbol or order.price is None or order.price not in side.levels:
-                continue
-            if order.id not in side.levels[order.price].orders:
-                continue
-            allowed = reducible(order)
-            if not allowed:
-                self._end(order, Status.EXPIRED, now_us, Expiry.NOT_REDUCING)
-            elif order.remaining > allowed and order.quantity is not None:
-                excess = order.remaining - allowed
-                order.quantity -= excess
-                self._expose(order, -excess)
-                book.shrink(order, order.price, excess)
-                self._outbox.order(OrderEventKind.MODIFIED, order, now_us)
-
-    # -- after matching ------------------------------------------------------------------------------------------
-
-    def _finish_taking(self, order: Order, book: Book, expiry: Expiry | None, now_us: int) -> None:
-        """Rest what is left of a limit order; end whatever may not rest."""
-        if not order.is_open:
+    def _check_margin(self, order: Order, book: Book) -> None:
+        mark = self.mark(order.market.symbol)
+        if self._rules.reserves_margin:
+            if order.account.watched:  # the house never runs dry
+                best = opposite(order, book).best()
+                self.order_margin.check(order, order.price or (best.price if best else mark))
             return
-        request = order.request
-        if expiry is Expiry.SELF_TRADE:
-            self._end(order, Status.EXPIRED, now_us, expiry)
-        elif request.type is OrderType.MARKET:
-            if expiry is None and order.executed:  # less than one step of the quote amount is left: that is done
-                order.status = Status.FILLED
-                self._forget(order)
-                self._outbox.correct_last_fill(order)
-            else:
-                self._end(order, Status.EXPIRED, now_us, expiry or Expiry.INSUFFICIENT_LIQUIDITY)
-        elif request.time_in_force is not TimeInForce.GTC:
-            self._end(order, Status.EXPIRED, now_us, Expiry.IMMEDIATE_OR_CANCEL)
-        elif order.price is not None:
-            book.add(order, order.price)
+        price = order.price or mark
+        quantity = order.quantity or (order.request.quote_quantity or ZERO) / price
+        self.margin.check(order.account, order.market, is_buy=order.is_buy, quantity=quantity, price=price)
 
-    def _end(self, order: Order, status: Status, now_us: int, expiry: Expiry | None = None) -> None:
-        """Take an unfilled order (or its rest) out of the book and give back what it held."""
-        order.status = status
-        order.expiry = expiry
-        order.updated_us = now_us
-        if order.market.is_perp and order.quantity is not None:
-            self._expose(order, -order.remaining)
-        elif order.locked:
-            asset = lock_asset(order)
-            balance = order.account.balances[asset]
-            balance.locked -= order.locked
-            balance.available += order.locked
-            order.locked = ZERO
-            self._outbox.touch_balance(order.account, asset)
-        self._forget(order)
-        book = self.books[order.market.symbol]
-        level = side_of(order, book).levels.get(order.price) if order.price is not None else None
-        if level is not None and order.id in level.orders and order.price is not None:
-            book.shrink(order, order.price, order.remaining)
-        order.remaining = ZERO
-        kind = OrderEventKind.CANCELLED if status is Status.CANCELLED else OrderEventKind.EXPIRED
-        self._outbox.order(kind, order, now_us)
+    # -- amending ------------------------------------------------------------------------------------------------
 
-    def _forget(self, order: Order) -> None:
-        del order.account.open_orders[order.id]
-        order.account.reducing.pop(order.id, None)
+    def _check_amended(self, order: Order, price: Decimal, remaining: Decimal) -> None:
+        """The account must be able to pay for the order as it would be, with what it holds now given back."""
+        if self._rules.reserves_margin:
+            self.order_margin.check_amended(order, price, remaining)
+            return
+        added = max(ZERO, remaining - order.remaining)
+        self.margin.check(order.account, order.market, is_buy=order.is_buy, quantity=added, price=price)
+
+    def _resize(self, order: Order, book: Book, remaining: Decimal) -> None:
+        """Make a resting order smaller where it is; to nothing takes it out of the book."""
+        excess = order.remaining - remaining
+        if excess and order.price is not None and order.quantity is not None:
+            order.quantity -= excess
+            self._execution.expose(order, -excess)
+            book.shrink(order, order.price, excess)

@@ -14,6 +14,7 @@ class OrderEventKind(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     MODIFIED = "modified"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One account's side of a trade, with the fee it paid."""
+    """One account's side of a trade, with the fee it paid and, on a perpetual, the profit it realized."""
 
     order: Order
     trade_id: int
@@ -43,6 +44,7 @@ class Fill:
     fee_asset: str
     is_maker: bool
     time_us: int
+    realized: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class OrderEvent:
     executed: Decimal
     executed_quote: Decimal
     fill: Fill | None = None
+    fees: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

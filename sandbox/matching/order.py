@@ -45,6 +45,7 @@ class Status(StrEnum):
     FILLED = "filled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    REJECTED = "rejected"
 
 
 class Expiry(StrEnum):
@@ -56,11 +57,16 @@ class Expiry(StrEnum):
     PRICE_IMPACT = "price_impact"
     SELF_TRADE = "self_trade"
     NOT_REDUCING = "not_reducing"
+    WOULD_TAKE = "would_take"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A wish. A market order has either `quantity` (base) or `quote_quantity`; a limit order `quantity` and `price`."""
+    """A wish. A market order has either `quantity` (base) or `quote_quantity`; a limit order `quantity` and `price`.
+
+    A resting order ends by itself at `expires_us`.
+    """
 
     symbol: str
     side: Side
@@ -73,11 +79,15 @@ class OrderRequest:
     reduce_only: bool = False
     self_trade: SelfTrade = SelfTrade.REJECT_TAKER
     client_id: ClientId | None = None
+    expires_us: int | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """An accepted order. `quantity` may shrink (reduce-only); `locked` is what placing it still holds back."""
+    """An accepted order. `quantity` may shrink (reduce-only) or be amended; `locked` is what it still holds back.
+
+    `leverage` and `isolated` are what the account had chosen when it was placed.
+    """
 
     id: int
     account: Account
@@ -94,6 +104,9 @@ class Order:
     locked: Decimal = ZERO
     expiry: Expiry | None = None
     remaining: Decimal = field(default=ZERO)
+    fees: Decimal = ZERO
+    leverage: int = 1
+    isolated: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -32,7 +32,15 @@ class Outbox:
     def order(self, kind: OrderEventKind, order: Order, now_us: int, fill: Fill | None = None) -> None:
         if order.account.watched:
             event = OrderEvent(
-                kind, order, now_us, order.status, order.quantity, order.executed, order.executed_quote, fill
+                kind,
+                order,
+                now_us,
+                order.status,
+                order.quantity,
+                order.executed,
+                order.executed_quote,
+                fill,
+                order.fees,
             )
             self._events.append(event)
 

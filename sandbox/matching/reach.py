@@ -39,12 +39,17 @@ def worst_price(order: Order, book: Book) -> Decimal | None:
 def wanted_at(order: Order, price: Decimal) -> Decimal:
     """How much base the order would still trade at this price, on the step grid."""
     if order.quantity is not None:
-        return order.remaining
+        return fillable(order)
     left = (order.request.quote_quantity or ZERO) - order.executed_quote
     wanted = left / price
     if order.request.reduce_only:
         wanted = min(wanted, reducible(order))
     return wanted - wanted % order.market.step
+
+
+def fillable(order: Order) -> Decimal:
+    """How much of an order's rest may trade: a reduce-only one no more than there is to reduce."""
+    return min(order.remaining, reducible(order)) if order.request.reduce_only else order.remaining
 
 
 def reducible(order: Order) -> Decimal:
@@ -85,6 +90,8 @@ def market_cost(order: Order, book: Book, bound: Decimal | None) -> Decimal:
 
 def can_fill(order: Order, book: Book, bound: Decimal | None) -> bool:
     """Whether a fill-or-kill order would fill completely, its own orders not counted."""
+    if order.quantity is not None and fillable(order) < order.remaining:
+        return False
     base, quote_left = order.remaining, order.request.quote_quantity or ZERO
     for level in _reachable(order, book, bound):
         for maker in level.orders.values():
@@ -92,8 +99,8 @@ def can_fill(order: Order, book: Book, bound: Decimal | None) -> bool:
                 if order.request.self_trade is SelfTrade.REJECT_MAKER:
                     continue
                 return False
-            base -= maker.remaining
-            quote_left -= maker.remaining * level.price
+            base -= fillable(maker)
+            quote_left -= fillable(maker) * level.price
             if (base if order.quantity is not None else quote_left) <= 0:
                 return True
     return False

@@ -1,5 +1,6 @@
 """A definite no from the engine, given before anything changed."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -18,8 +19,10 @@ class Reason(StrEnum):
 
 
 class Refusal(Exception):
-    """The order never existed: no id, no lock, no event."""
+    """The order never existed: no id, no lock, no event. `required` and `available` tell how much money was missing."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, *, required: Decimal | None = None, available: Decimal | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.required = required
+        self.available = available

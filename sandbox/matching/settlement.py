@@ -1,8 +1,8 @@
 """Money in motion: locks at placement, transfers at a trade, and the margin a perpetual needs.
 
 Spot: a sell locks base, a buy locks quote; a buyer pays the fee in base, a seller in quote. Perpetual: nothing is
-locked, the account's free collateral is checked instead; profit and fee settle in the quote asset at once. Liquidation
-is left out: a loss may drive the settle asset below zero.
+locked, the account's free collateral is checked instead (or, by `order_margin`, what each order holds back); profit and
+fee settle in the quote asset at once. Liquidation is left out: a loss may drive the settle asset below zero.
 """
 
 from collections.abc import Callable
@@ -101,9 +101,9 @@ def settle_spot(order: Order, *, price: Decimal, quantity: Decimal, fee_rate: De
 
 def settle_perp(
     order: Order, position: Position, *, price: Decimal, quantity: Decimal, fee_rate: Decimal
-) -> tuple[Decimal, str]:
-    """Move one side's position and cash for a perpetual trade and return (fee, fee asset)."""
+) -> tuple[Decimal, Decimal]:
+    """Move one side's position and cash for a perpetual trade and return (fee, realized profit)."""
     fee = price * quantity * fee_rate
     profit = position.apply(quantity if order.is_buy else -quantity, price)
     order.account.balances[order.market.quote].available += profit - fee
-    return fee, order.market.quote
+    return fee, profit

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ import httpx
 from nacl.signing import SigningKey
 
 from sandbox.config import SandboxConfig
-from sandbox.matching import Account, Engine, Market, MarketKind, OrderRequest, OrderType, Side
+from sandbox.matching import Account, Engine, Market, MarketKind, OrderRequest, OrderType, Rules, Side
 from sandbox.server import Urls, running
 
+TLS = ssl.create_default_context()  # loaded once: httpx loads one per client, which takes longer than most tests
 Params = Mapping[str, Any] | list[dict[str, Any]]
 
 INSTRUCTIONS = {
@@ -130,7 +132,10 @@ class Venue:
 async def venue(config: SandboxConfig | None = None) -> AsyncIterator[Venue]:
     """Start a sandbox; without a configuration, one with a still book of five levels a side."""
     chosen = config or SandboxConfig(makers=False, book_levels=5)
-    async with running(chosen) as urls, httpx.AsyncClient(base_url=urls.url, timeout=5, trust_env=False) as http:
+    async with (
+        running(chosen) as urls,
+        httpx.AsyncClient(base_url=urls.url, timeout=5, trust_env=False, verify=TLS) as http,
+    ):
         started = Venue(urls, http)
         for account in (await started.get("/sim/accounts"))["accounts"]:
             key = SigningKey(base64.b64decode(account["secret_key"]))
@@ -162,9 +167,11 @@ PERP = Market(
 )
 
 
-def engine(*names: str, cash: int = 1_000_000, coins: int = 10_000) -> tuple[Engine, list[Account]]:
+def engine(
+    *names: str, cash: int = 1_000_000, coins: int = 10_000, rules: Rules | None = None
+) -> tuple[Engine, list[Account]]:
     """An engine with one spot and one perpetual market, and accounts of equal means."""
-    made = Engine([SPOT, PERP])
+    made = Engine([SPOT, PERP], rules=rules)
     return made, [made.open_account(name, {"USDC": Decimal(cash), "SOL": Decimal(coins)}) for name in names]
 
 

@@ -18,6 +18,7 @@ from sandbox.matching import (
     OrderType,
     Reason,
     Refusal,
+    Rules,
     SelfTrade,
     Side,
     Status,
@@ -296,10 +297,13 @@ def check(market: Engine) -> None:
     assert cash + market.fees_collected["USDC"] == 3 * 20_000
 
 
-@settings(max_examples=120, deadline=None)
-@given(ACTIONS)
-def test_nothing_is_lost_crossed_or_overtaken(actions: list[Any]) -> None:
-    market, accounts = engine("a", "b", "c", cash=20_000, coins=500)
+OTHER_RULES = Rules(keeps_rejected=True, caps_reducing=True, reserves_margin=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ACTIONS, st.sampled_from([Rules(), OTHER_RULES]))
+def test_nothing_is_lost_crossed_or_overtaken(actions: list[Any], rules: Rules) -> None:
+    market, accounts = engine("a", "b", "c", cash=20_000, coins=500, rules=rules)
     by_name = {account.name: account for account in accounts}
     for now_us, action in enumerate(actions):
         act(market, by_name[action[0]], action, now_us)

@@ -1,0 +1,171 @@
+"""Zanbara's front door: wires the parts together, routes a request, writes the envelope."""
+
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from sandbox.config import AccountConfig, SandboxConfig
+from sandbox.face import Admission, Request, Surroundings
+from sandbox.matching import Account, Order, Rules
+from sandbox.simulation import Manner, Simulation
+from sandbox.sockets import Connection
+from sandbox.zanbara.account_calls import AccountCalls
+from sandbox.zanbara.account_ledger import AccountLedger
+from sandbox.zanbara.accounts import AccountFigures
+from sandbox.zanbara.archive import Archive
+from sandbox.zanbara.calls import Call, Created
+from sandbox.zanbara.dialogue import Dialogue
+from sandbox.zanbara.errors import Problem
+from sandbox.zanbara.gate import Gate
+from sandbox.zanbara.keys import EXAMPLE_USER, ApiKey, api_key, example_keys
+from sandbox.zanbara.market_data import MarketData
+from sandbox.zanbara.markets import LISTINGS
+from sandbox.zanbara.order_lists import OrderLists
+from sandbox.zanbara.routes import SYSTEM, Route, Routes, market_routes, private_routes
+from sandbox.zanbara.streams import Streams
+from sandbox.zanbara.tokens import Tokens
+from sandbox.zanbara.trading import Trading
+from sandbox.zanbara.wire import failure, order_id, success
+
+MANNER = Manner(
+    first_order_id=1,
+    first_update_id=10_000,
+    rules=Rules(keeps_rejected=True, caps_reducing=True, reserves_margin=True),
+)
+EXAMPLE_ACCOUNT = AccountConfig(EXAMPLE_USER, {"USDC": Decimal(10_000)})
+NO_KEY = ApiKey("", "", "", "", "", ())
+NOBODY = Account("nobody", watched=False)
+VERSION = "1.0.0"
+
+
+class ZanbaraFace:
+    """One Zanbara. Everything behind it is the simulation's."""
+
+    going_away_code = 1001
+
+    def __init__(self, config: SandboxConfig, around: Surroundings, *, now_us: int) -> None:
+        self._config = config.zanbara
+        self._ledger = around.ledger
+        accounts = (*config.accounts, EXAMPLE_ACCOUNT)
+        markets = (listing.market for listing in LISTINGS)
+        self.simulation = Simulation(replace(config, accounts=accounts), markets, now_us=now_us, manner=MANNER)
+        every_key = (*(api_key(account) for account in config.accounts), *example_keys())
+        self._keys = {key.api_key: key for key in every_key}
+        self._tokens = Tokens(self._config)
+        self._gate = Gate(self._config, self._keys, self._tokens, around.limits, around.ledger)
+        engine = self.simulation.engine
+        self._market_data = MarketData(self.simulation, self._config)
+        self._figures = AccountFigures(engine)
+        self._streams = Streams(self.simulation, self._market_data, self._figures, around.hub)
+        self._dialogue = Dialogue(self._config, engine.markets, self._gate, self._streams)
+        self._routes = self._all_routes(now_us)
+
+    # -- the face ----------------------------------------------------------------------------------------------------
+
+    def admit(self, request: Request) -> Admission:
+        found = self._routes.find(request.method, request.path)
+        route, named = found or (Route(SYSTEM, _no_endpoint), "")
+        return self._gate.admit(request, route.rights, partial(self._execute, request, route, named))
+
+    def connected(self, connection: Connection, now_us: int) -> None:
+        self._dialogue.connected(connection, now_us)
+
+    def received(self, connection: Connection, frame: str | bytes, now_us: int) -> None:
+        self._dialogue.received(connection, frame, now_us)
+
+    def disconnected(self, connection: Connection) -> None:
+        self._dialogue.disconnected(connection)
+
+    def advance(self, now_us: int) -> None:
+        self._streams.advance(now_us)
+        self._dialogue.advance(now_us)
+
+    def expire_tokens(self, account: str | None) -> int | None:
+        return self._tokens.expire_all(
+            list({key.user_id for key in self._keys.values() if account in (None, key.account)})
+        )
+
+    def order_id(self, order: Order) -> str:
+        return order_id(order.id)
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Accounts with the key they trade with, and all their keys."""
+        keys: dict[str, list[ApiKey]] = {}
+        for key in self._keys.values():
+            keys.setdefault(key.account, []).append(key)
+        return [
+            {
+                "name": name,
+                "credentials": _credentials(own[0]),
+                "user_id": own[0].user_id,
+                "keys": [_credentials(key) | {"scopes": key.scopes} for key in own],
+            }
+            for name, own in keys.items()
+        ]
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def _execute(
+        self, request: Request, route: Route, named: str, key: ApiKey | None, now_us: int
+    ) -> tuple[int, bytes]:
+        """Status and body of an admitted request."""
+        self.simulation.advance(now_us)
+        account = self.simulation.engine.accounts[key.account] if key else NOBODY
+        call = Call(request, named, key or NO_KEY, account, now_us, self._config.strict_numbers)
+        try:
+            data = route.handler(call)
+        except Problem as problem:
+            return problem.status, failure(problem, now_us)
+        if isinstance(data, Created):
+            return 201, success(data.data, now_us)
+        return 200, success(data, now_us)
+
+    def _token(self, call: Call) -> Any:
+        fields = call.body()
+        fields.require("api_key", "api_secret")
+        key = self._gate.login(call.request, fields.text("api_key") or "", fields.text("api_secret") or "")
+        self._ledger.record_login(key.account)
+        return {"token": self._tokens.issue(key, call.now_us), "expires_in": self._tokens.lifetime_s}
+
+    def _all_routes(self, now_us: int) -> Routes:
+        engine, archive = self.simulation.engine, Archive()
+        trading = Trading(self.simulation, archive, self._config)
+        movements = AccountLedger(engine, now_us)
+        self.simulation.listeners.append(movements.on_events)
+        private = private_routes(
+            trading,
+            OrderLists(self.simulation, archive),
+            AccountCalls(engine, self._figures, trading, self._streams.private.changed, self._config),
+            movements,
+        )
+        system = {
+            ("GET", "/v1/system/time"): Route(SYSTEM, lambda call: {"server_time": call.now_us // 1000}),
+            ("GET", "/v1/system/status"): Route(SYSTEM, _status),
+            ("GET", "/v1/health"): Route(SYSTEM, _health),
+            ("POST", "/v1/auth/token"): Route(SYSTEM, self._token),
+        }
+        return Routes(system | market_routes(self._market_data) | private)
+
+
+def _credentials(key: ApiKey) -> dict[str, Any]:
+    return {"api_key": key.api_key, "api_secret": key.api_secret}
+
+
+def _status(call: Call) -> Any:
+    server_time = call.now_us // 1000
+    return {
+        "status": "normal",
+        "message": None,
+        "version": VERSION,
+        "server_time": server_time,
+        "maintenance": None,
+    }
+
+
+def _health(call: Call) -> Any:
+    return {"status": "ok", "services": {"matching": "ok", "websocket": "ok", "settlement": "ok"}}
+
+
+def _no_endpoint(call: Call) -> Any:
+    raise Problem("ENDPOINT_NOT_FOUND", "No such endpoint")

@@ -1,0 +1,85 @@
+"""Private channels: for each fill the fill, the order, the position; then, once an operation is over, the balance."""
+
+from collections import deque
+
+from sandbox.matching import Account, Engine
+from sandbox.matching.events import Event, OrderEvent, PositionEvent
+from sandbox.zanbara.accounts import AccountFigures
+from sandbox.zanbara.order_wire import fill_object, order_as_of, order_object
+from sandbox.zanbara.subscriptions import Board, Subscription
+from sandbox.zanbara.wire import encode
+
+
+class PrivateStreams:
+    """Listens to the simulation and tells an account's subscribers."""
+
+    def __init__(self, engine: Engine, figures: AccountFigures, board: Board) -> None:
+        self._engine = engine
+        self._figures = figures
+        self._board = board
+
+    def on_events(self, events: list[Event], now_us: int) -> None:
+        """The engine tells positions after all fills, one for each: here each follows its own."""
+        positions: dict[str, deque[PositionEvent]] = {}
+        for event in events:
+            if isinstance(event, PositionEvent):
+                positions.setdefault(event.account.name, deque()).append(event)
+        touched: dict[str, Account] = {}
+        for event in events:
+            if not isinstance(event, OrderEvent):
+                continue
+            account = event.order.account
+            touched[account.name] = account
+            if event.fill is not None:
+                self._tell(account, "fills", event.order.market.symbol, fill_object(event.fill), now_us)
+            self._tell(account, "orders", event.order.market.symbol, order_as_of(event), now_us)
+            if event.fill is not None and positions.get(account.name):
+                self._tell_position(positions[account.name].popleft(), now_us)
+        for account in touched.values():
+            self.tell_balance(account, now_us)
+
+    def begin(self, subscription: Subscription, now_us: int) -> None:
+        """Send a new subscription what it starts from; fills start from nothing."""
+        account, symbol = self._engine.accounts[subscription.account or ""], subscription.symbol
+        match subscription.channel:
+            case "orders":
+                orders = sorted(account.open_orders.values(), key=lambda order: order.id, reverse=True)
+                items = [order_object(order) for order in orders if symbol in (None, order.market.symbol)]
+            case "positions":
+                items = [
+                    self._figures.position_object(account, held, position)
+                    for held, position in self._figures.positions(account)
+                    if symbol in (None, held)
+                ]
+            case "balance":
+                subscription.send("snapshot", None, encode(self._figures.balance(account, now_us)), now_us)
+                return
+            case _:
+                return
+        subscription.send("snapshot", symbol, encode({"items": items}), now_us)
+
+    def changed(self, account: Account, symbol: str, now_us: int) -> None:
+        """A setting changed what a position holds: tell it as it is now, and the balance."""
+        position = account.positions.get(symbol)
+        if position is not None:
+            self._tell(account, "positions", symbol, self._figures.position_object(account, symbol, position), now_us)
+        self.tell_balance(account, now_us)
+
+    def tell_balance(self, account: Account, now_us: int) -> None:
+        listening = self._board.listening(account.name, "balance")
+        if listening:
+            data = encode(self._figures.balance(account, now_us))
+            for subscription in listening:
+                subscription.send("update", None, data, now_us)
+
+    def _tell_position(self, event: PositionEvent, now_us: int) -> None:
+        account, symbol = event.account, event.symbol
+        self._tell(account, "positions", symbol, self._figures.position_as_of(event), now_us)
+
+    def _tell(self, account: Account, channel: str, symbol: str, data: dict[str, object], now_us: int) -> None:
+        listening = self._board.listening(account.name, channel)
+        listening += self._board.listening(account.name, f"{channel}.{symbol}")
+        if listening:
+            text = encode(data)
+            for subscription in listening:
+                subscription.send("update", symbol, text, now_us)
