@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from adapters.backpack import backpack
 from adapters.contract import VenueFactory
+from adapters.zanbara import zanbara
 
 FACTORIES: Mapping[str, VenueFactory] = {
     "backpack": backpack,
+    "zanbara": zanbara,
 }

@@ -31,7 +31,7 @@ def reading(venue: VenueName, response: httpx.Response) -> Iterator[None]:
 
 def sane_wait_s(seconds: float) -> float:
     """The wait a venue asks for, within an hour; what is no number is no wait."""
-    return 0.0 if math.isnan(seconds) else min(max(0.0, seconds), _WAIT_MAX_S)
+    return 0.0 if math.isnan(seconds) else float(min(max(0.0, seconds), _WAIT_MAX_S))
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

@@ -2,22 +2,18 @@
 
 import asyncio
 import itertools
-import json
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from adapters import errors
 from adapters.backpack import backpack
 from adapters.common.transport import HttpTransport
-from adapters.contract import Channel, Endpoints, SendTime, Venue, VenueAccount, VenueSettings
+from adapters.contract import Channel, SendTime, Venue, VenueAccount, VenueSettings
 from adapters.models import (
     AccountName,
     BookDelta,
@@ -39,32 +35,15 @@ from adapters.models import (
 from tests.adapters.backpack.samples import VENUE
 from tests.adapters.doubles import RecordingThrottle, SystemClock
 from tests.adapters.memory_tokens import MemoryTokens
+from tests.adapters.sandboxed import Sandbox, running_sandbox
 
 D = Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    url: str
-    ws_url: str
-    credentials: dict[str, str]
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "sandbox", "--venue", "backpack", "--port", "0", "--strict-signatures"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        account = httpx.get(f"{ready['url']}/sim/accounts", trust_env=False).json()["accounts"][0]
-        credentials = {"api_key": account["public_key"], "api_secret": account["secret_key"]}
-        yield Sandbox(ready["url"], ready["ws_url"], credentials)
-    finally:
-        process.terminate()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+    with running_sandbox("backpack", "--strict-signatures") as sandbox:
+        yield sandbox
 
 
 @dataclass(slots=True)
@@ -99,9 +78,9 @@ class Rig:
 @pytest.fixture
 async def rig(sandbox: Sandbox) -> AsyncIterator[Rig]:
     transport = HttpTransport()
-    settings = VenueSettings(VENUE, Endpoints(sandbox.url, sandbox.ws_url), order_timeout_s=1.0)
+    settings = VenueSettings(VENUE, sandbox.endpoints, order_timeout_s=1.0)
     venue = backpack(settings, transport=transport, clock=SystemClock())
-    account = venue.open_account(AccountName("desk"), sandbox.credentials, transport, MemoryTokens())
+    account = venue.open_account(AccountName("desk"), sandbox.credentials["desk-a"], transport, MemoryTokens())
     throttle = RecordingThrottle()
     markets = {str(market.symbol): market for market in await venue.market_data.markets(throttle)}
     yield Rig(venue, account, markets, throttle)
@@ -219,10 +198,8 @@ async def test_the_private_stream_tells_of_every_order(rig: Rig) -> None:
 async def test_an_order_whose_answer_is_lost_is_unknown_sent_once_and_found_by_asking(
     rig: Rig, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    rule = {"match": {"method": "POST", "path": "/api/v1/order"}, "when": "after_execute", "do": fault}
     request = rig.request(price=await rig.near("-2"))
-    async with httpx.AsyncClient(trust_env=False) as client:
-        (await client.post(f"{sandbox.url}/sim/faults", json=rule)).raise_for_status()
+    await sandbox.spoil(match={"method": "POST", "path": "/api/v1/order"}, when="after_execute", do=fault)
     with pytest.raises(errors.OutcomeUnknown):
         await rig.place(request)
     assert (await rig.trading.order(request.market, request.venue_client_id, rig.throttle)).quantity == D("0.1")

@@ -10,8 +10,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from adapters.common.reconnect import KeptStream
-from adapters.common.session import OutOfStep
-from adapters.models import ChannelState, StreamEvent, StreamState
+from adapters.common.session import OutOfStep, Received
+from adapters.models import ChannelState, StreamState
 
 
 class Clock:
@@ -39,7 +39,7 @@ class EchoSession:
             raise ZeroDivisionError
         return new
 
-    def received(self, frame: bytes, *, received_time_us: int) -> StreamEvent | None:
+    def received(self, frame: bytes, *, received_time_us: int) -> Received:
         text = frame.decode()
         if text == "garbage":
             raise OutOfStep("unreadable")
@@ -196,3 +196,74 @@ async def test_a_slow_reader_stops_the_reading_instead_of_filling_memory() -> No
         await blocked.wait()
         events = stream.events()
         assert await anext(events) == ChannelState(StreamState.CONNECTED, "connected", 2)
+
+
+class BeatingSession(EchoSession):
+    """Has something to send whenever it is asked, and gives up after the third time."""
+
+    asked = 0
+
+    def frames_to_send(self, *, venue_time_ms: int) -> list[str]:
+        self.asked += 1
+        if self.asked > 3:
+            self.asked = 0
+            raise OutOfStep("no answer")
+        return [f"beat {self.asked}"]
+
+
+async def test_the_session_is_asked_again_and_again_and_may_end_the_connection() -> None:
+    async with serve(echo, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        stream = KeptStream(f"ws://127.0.0.1:{port}/", BeatingSession(), Clock(), name="test", ask_every_s=0.05)
+        async with stream.running(), asyncio.timeout(10):
+            seen = reasons(stream)
+            assert [await anext(seen) for _ in range(6)] == [
+                "connected",
+                "got beat 1",
+                "got beat 2",
+                "got beat 3",
+                "no answer",
+                "connected",
+            ]
+
+
+async def test_what_the_session_needs_is_got_before_connecting_and_before_it_is_asked() -> None:
+    session = EchoSession()
+    connections = 0
+    attempts = 0
+
+    async def counting(connection: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        await echo(connection)
+
+    async def prepare() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            assert connections == 0
+            raise OutOfStep("nothing to be had yet")
+        session.wishes.append(f"need {attempts}")
+
+    async with serve(counting, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        stream = KeptStream(f"ws://127.0.0.1:{port}/", session, Clock(), name="test", prepare=prepare)
+        async with stream.running(), asyncio.timeout(10):
+            seen = reasons(stream)
+            assert [await anext(seen) for _ in range(2)] == ["connected", "got need 2"]
+            stream.wishes_changed()
+            assert await anext(seen) == "got need 3"
+            assert connections == 1
+
+
+class PairSession(EchoSession):
+    def received(self, frame: bytes, *, received_time_us: int) -> Received:
+        text = frame.decode()
+        return tuple(ChannelState(StreamState.CONNECTED, f"{text}{n}", received_time_us) for n in (1, 2))
+
+
+async def test_a_frame_may_hold_several_events() -> None:
+    session = PairSession()
+    session.wishes = ["a", "b"]
+    async with kept(echo, session) as (_, seen):
+        assert [await anext(seen) for _ in range(5)] == ["connected", "a1", "a2", "b1", "b2"]

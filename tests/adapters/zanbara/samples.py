@@ -73,9 +73,9 @@ def raw(name: str, **changes: Any) -> bytes:
     return json.dumps(data(name, **changes)).encode()
 
 
-def item(name: str, index: int = 0, **changes: Any) -> bytes:
-    """One item of a page."""
-    return json.dumps(data(name)["items"][index] | changes).encode()
+def item(name: str, **changes: Any) -> bytes:
+    """The first item of a page."""
+    return json.dumps(data(name)["items"][0] | changes).encode()
 
 
 def answer(value: Any) -> bytes:

@@ -1,0 +1,59 @@
+"""Zanbara's rate limits as data, and which call costs what.
+
+Five classes of calls; private ones are counted per address and per API key at once, in windows of a minute. The test
+network counts nothing. A VIP level multiplies the limits of the last three classes: override the rules then. Source:
+docs.zanbarax.com, "rate limits" (`/api-zong-lan/rate-limits`); that a login counts as a system call is inferred.
+"""
+
+from collections.abc import Mapping
+
+from adapters.common.rules import overridden
+from adapters.contract import Call, CallKind, LimitRule, Limits, LimitScope
+
+_MINUTE_MS = 60_000
+
+_RULES = (
+    LimitRule("ip_market_data", LimitScope.IP, 60, _MINUTE_MS),
+    LimitRule("ip_system", LimitScope.IP, 20, _MINUTE_MS),
+    LimitRule("ip_query", LimitScope.IP, 120, _MINUTE_MS),
+    LimitRule("account_query", LimitScope.ACCOUNT, 600, _MINUTE_MS),
+    LimitRule("ip_trade", LimitScope.IP, 30, _MINUTE_MS),
+    LimitRule("account_trade", LimitScope.ACCOUNT, 120, _MINUTE_MS),
+    LimitRule("ip_batch", LimitScope.IP, 10, _MINUTE_MS),
+    LimitRule("account_batch", LimitScope.ACCOUNT, 30, _MINUTE_MS),
+)
+
+_DEBITS: Mapping[str, tuple[tuple[str, int], ...]] = {
+    "market_data": (("ip_market_data", 1),),
+    "system": (("ip_system", 1),),
+    "query": (("ip_query", 1), ("account_query", 1)),
+    "trade": (("ip_trade", 1), ("account_trade", 1)),
+    "batch": (("ip_batch", 1), ("account_batch", 1)),
+}
+
+SERVER_TIME = Call("server_time", CallKind.MARKET_READ, "system")
+LOG_IN = Call("log_in", CallKind.CANCEL, "system")
+"""As urgent as a cancel, since without a token not even that can be sent."""
+MARKETS = Call("markets", CallKind.MARKET_READ, "market_data")
+TICKER = Call("ticker", CallKind.MARKET_READ, "market_data")
+ORDER_BOOK = Call("order_book", CallKind.MARKET_READ, "market_data")
+TRADES = Call("trades", CallKind.MARKET_READ, "market_data")
+PLACE = Call("place", CallKind.ORDER, "trade")
+CANCEL = Call("cancel", CallKind.CANCEL, "trade")
+ORDER = Call("order", CallKind.ACCOUNT_READ, "query")
+OPEN_ORDERS = Call("open_orders", CallKind.ACCOUNT_READ, "query")
+ORDER_HISTORY = Call("order_history", CallKind.ACCOUNT_READ, "query")
+FILLS = Call("fills", CallKind.ACCOUNT_READ, "query")
+BALANCES = Call("balances", CallKind.ACCOUNT_READ, "query")
+POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "query")
+
+
+def limits_of(environment: str, overrides: Mapping[str, tuple[int, int]]) -> Limits:
+    """The rules of an environment, some replaced by `{name: (limit, period_ms)}`.
+
+    Raises `ValueError` for a name that is no rule there.
+    """
+    if environment == "testnet":
+        rules = overridden((), overrides, of="zanbara's testnet")
+        return Limits(rules=rules, debits=dict.fromkeys(_DEBITS, ()))
+    return Limits(rules=overridden(_RULES, overrides, of="zanbara"), debits=_DEBITS)

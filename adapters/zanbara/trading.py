@@ -1,0 +1,144 @@
+"""Orders of one Zanbara account. Source: docs.zanbarax.com, "overview" (idempotency, pages) and "rate limits" (paths).
+
+`client_order_id` is an idempotency key at this venue: an order placed again is answered with the one there is. Filters
+of lists are inferred and a venue may ignore what it does not know, so every item is checked against what was asked.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Raw
+from msgspec.json import decode, encode
+
+from adapters.contract import BeginSend, Throttle
+from adapters.errors import NotSupported, OrderNotFound, WouldTake
+from adapters.models import (
+    Fill,
+    Market,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    VenueClientId,
+    VenueOrder,
+    VenueOrderId,
+)
+from adapters.zanbara import errors, limits, wire
+from adapters.zanbara.order_encoding import client_id, echo_mismatch, encode_order
+from adapters.zanbara.order_mapping import normalize_fill, normalize_order
+from adapters.zanbara.requests import Endpoint, Params
+from adapters.zanbara.rest import Answer, Rest
+
+_PLACE = Endpoint("POST", "/v1/order/place", limits.PLACE, is_private=True)
+_CANCEL = Endpoint("POST", "/v1/order/cancel", limits.CANCEL, is_private=True)
+_ORDER = Endpoint("GET", "/v1/order/list", limits.ORDER, is_private=True)
+_OPEN_ORDERS = Endpoint("GET", "/v1/order/list", limits.OPEN_ORDERS, is_private=True)
+_HISTORY = Endpoint("GET", "/v1/order/list", limits.ORDER_HISTORY, is_private=True)
+_FILLS = Endpoint("GET", "/v1/trade/history", limits.FILLS, is_private=True)
+
+_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL_FILLED})
+_WOULD_MATCH = "POST_ONLY_WOULD_MATCH"
+
+
+class ZanbaraTrading:
+    """Fulfils `contract.Trading`."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def client_id(self, digest: bytes) -> VenueClientId:
+        return client_id(digest)
+
+    def encode(self, request: OrderRequest) -> bytes:
+        try:
+            return encode_order(request)
+        except ValueError as exc:
+            raise NotSupported(self._rest.venue, f"not supported: {exc}") from exc
+
+    async def place(
+        self, request: OrderRequest, body: bytes, *, throttle: Throttle, begin_send: BeginSend
+    ) -> VenueOrder:
+        """Send signed for exactly the time `begin_send` fixes; the same bytes once more if only the token was refused.
+
+        An order that was there before is answered like a new one, if it is the one that was asked for.
+        """
+        answer = await self._rest.write(_PLACE, body, throttle, refused=errors.refused_write, begin_send=begin_send)
+        with self._rest.reading(answer):
+            message = decode(answer.data, type=wire.Order)
+            if mismatch := echo_mismatch(request, message):
+                raise self._rest.unreadable(answer, f"it shows another {mismatch} than was sent")
+            order = normalize_order(self._rest.venue, message)
+        if order.status is OrderStatus.REJECTED and order.type is OrderType.POST_ONLY and order.reason == _WOULD_MATCH:
+            # The venue keeps it, as an order that was rejected; to us it is the refusal that other venues give.
+            raise WouldTake(
+                self._rest.venue,
+                f"{_WOULD_MATCH}: order {order.venue_order_id[:60]} was rejected",
+                venue_code=_WOULD_MATCH,
+                http_status=answer.response.status_code,
+            )
+        return order
+
+    async def cancel(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
+        """Done when it is answered; an order that has ended already is `OrderNotFound`, like one that never was."""
+        body = encode({"client_order_id": venue_client_id})
+        answer = await self._rest.write(_CANCEL, body, throttle, refused=errors.refused_cancel)
+        return self._one_order(answer, answer.data, market, venue_client_id)
+
+    async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
+        """The order in whatever state it is: the venue drops none from its list."""
+        params: Params = {"symbol": market.venue_symbol, "client_order_id": venue_client_id}
+        answer = await self._rest.read(_ORDER, params, throttle)
+        with self._rest.reading(answer):
+            items = self._rest.page(answer).items
+        if not items:
+            raise OrderNotFound(self._rest.venue, "no order has this client id", http_status=200)
+        return self._one_order(answer, items[0], market, venue_client_id)
+
+    async def open_orders(self, market: Market | None, throttle: Throttle) -> Sequence[VenueOrder]:
+        """Conditional orders are among them."""
+        params: dict[str, str | int] = {"status": ",".join(sorted(_OPEN))}
+        if market is not None:
+            params["symbol"] = market.venue_symbol
+        found: dict[VenueOrderId, VenueOrder] = {}
+        for answer, item in await self._rest.read_all(_OPEN_ORDERS, params, throttle):
+            order = self._order(answer, item)
+            if order.status in _OPEN and (market is None or order.symbol == market.symbol):
+                found.setdefault(order.venue_order_id, order)
+        return list(found.values())
+
+    async def order_history(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
+        """Newest first. Orders placed while paging push older ones to the next page, so repeats are dropped."""
+        params: Params = {"symbol": market.venue_symbol, "start_time": since_ms}
+        found: dict[VenueOrderId, VenueOrder] = {}
+        async for answer, page in self._rest.pages(_HISTORY, params, throttle):
+            orders = [self._order(answer, item) for item in page.items]
+            recent = [order for order in orders if order.created_time_us >= since_ms * 1000]
+            for order in recent:
+                if order.symbol == market.symbol:
+                    found.setdefault(order.venue_order_id, order)
+            if len(recent) < len(orders):
+                break
+        return list(found.values())
+
+    async def fills(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+        """Oldest first, liquidations included; read newest first, so repeats are dropped."""
+        params: Params = {"symbol": market.venue_symbol, "start_time": since_ms}
+        found: dict[tuple[str, VenueOrderId], Fill] = {}
+        async for answer, page in self._rest.pages(_FILLS, params, throttle):
+            with self._rest.reading(answer):
+                fills = [normalize_fill(self._rest.venue, decode(item, type=wire.Fill)) for item in page.items]
+            recent = [fill for fill in fills if fill.venue_time_us >= since_ms * 1000]
+            for fill in recent:
+                if fill.symbol == market.symbol:
+                    found.setdefault((fill.trade_id, fill.venue_order_id), fill)
+            if len(recent) < len(fills):
+                break
+        return list(reversed(found.values()))
+
+    def _order(self, answer: Answer, data: Raw) -> VenueOrder:
+        with self._rest.reading(answer):
+            return normalize_order(self._rest.venue, decode(data, type=wire.Order))
+
+    def _one_order(self, answer: Answer, data: Raw, market: Market, venue_client_id: VenueClientId) -> VenueOrder:
+        order = self._order(answer, data)
+        if order.symbol != market.symbol or order.venue_client_id != venue_client_id:
+            raise self._rest.unreadable(answer, "it shows another order than was asked for")
+        return order
