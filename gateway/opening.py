@@ -75,7 +75,8 @@ def open_venues(settings: Settings, transport: Transport, clocks: Mapping[VenueN
         venue_settings = VenueSettings(
             name=VenueName(name),
             endpoints=endpoints,
-            environment=config.environment,
+            # A sandbox is the production venue's twin: the same rules, at other addresses.
+            environment="production" if config.environment == "sandbox" else config.environment,
             read_timeout_s=config.read_timeout_s,
             order_timeout_s=config.order_timeout_s,
             limits={rule: (limit.limit, limit.period_ms) for rule, limit in config.limits.items()},

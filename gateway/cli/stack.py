@@ -23,7 +23,7 @@ from gateway.store.embedded import EmbeddedServer
 
 CLIENT = "demo-bot"
 
-PREFIXES = {"backpack": "bp"}
+PREFIXES = {"backpack": "bp", "zanbara": "zb"}
 """What our accounts at each simulated venue begin with: `bp-desk-a`."""
 
 
@@ -33,7 +33,7 @@ class StackOptions:
 
     seed: int = 7
     gateway_port: int = 0
-    venue_ports: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(PREFIXES, 0))
+    venue_ports: Mapping[str, int] = field(default_factory=lambda: {"backpack": 0})
     """The simulated venues to start, and where they listen."""
     metrics_port: int = 0
     replicas: int = 1
@@ -96,11 +96,10 @@ def running(options: StackOptions) -> Iterator[Stack]:
         }
         secret = new_client_secret()
         config, accounts = _write_config(options, directory, venues, secret)
-        gateways = [
-            start_gateway(options, number, directory, config, redis.url, stack) for number in range(options.replicas)
+        started = [
+            _start_gateway(options, number, directory, config, redis.url, stack) for number in range(options.replicas)
         ]
-        for gateway in gateways:
-            _wait_ready(gateway)
+        gateways = [_when_ready(process, log) for process, log in started]
         yield Stack(gateways, venues, redis, CLIENT, secret, accounts, directory)
 
 
@@ -126,7 +125,7 @@ def _write_config(
     accounts: dict[str, Any] = {}
     for venue in venues.values():
         for account in venue.accounts:
-            name = f"{PREFIXES[venue.name]}-{account['name']}"
+            name = f"{PREFIXES[venue.name]}-{account['name']}".replace("_", "-")
             accounts[name] = {
                 "venue": venue.name,
                 "credentials": {
@@ -174,10 +173,9 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def start_gateway(  # noqa: PLR0917 - what a replica needs
+def _start_gateway(  # noqa: PLR0917 - private to this module
     options: StackOptions, number: int, directory: Path, config: Path, redis_url: str, stack: ExitStack
-) -> Gateway:
-    """Start one replica; it listens when this returns, and may not be ready yet."""
+) -> tuple[subprocess.Popen[bytes], Path]:
     log = directory / f"gateway-{number}.log"
     env = {
         **os.environ,
@@ -186,25 +184,25 @@ def start_gateway(  # noqa: PLR0917 - what a replica needs
         "CROSSGATE_SERVER__PORT": str(options.gateway_port + number if options.gateway_port else 0),
         "CROSSGATE_SERVER__METRICS_PORT": str(options.metrics_port),
     }
-    process = stack.enter_context(child("gateway", ["serve"], log=log, env=env))
+    return stack.enter_context(child("gateway", ["serve"], log=log, env=env)), log
+
+
+def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Gateway:
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
-        for line in log.read_text(errors="replace").splitlines():
-            if '"event": "listening"' in line and line.endswith("}"):
-                return Gateway(json.loads(line)["url"], process, log)
         require_running(process, log)
+        url = _listening_url(log)
+        if url is not None and _is_ready(url):
+            return Gateway(url, process, log)
         time.sleep(0.02)
-    raise ChildFailed(f"the gateway did not listen within 20 s; see {log}")
+    raise ChildFailed(f"the gateway was not ready within 20 s; see {log}")
 
 
-def _wait_ready(gateway: Gateway) -> None:
-    give_up = time.monotonic() + 20
-    while time.monotonic() < give_up:
-        require_running(gateway.process, gateway.log)
-        if _is_ready(gateway.url):
-            return
-        time.sleep(0.02)
-    raise ChildFailed(f"the gateway was not ready within 20 s; see {gateway.log}")
+def _listening_url(log: Path) -> str | None:
+    for line in log.read_text(errors="replace").splitlines():
+        if '"event": "listening"' in line and line.endswith("}"):
+            return str(json.loads(line)["url"])
+    return None
 
 
 def _is_ready(url: str) -> bool:

@@ -1,6 +1,9 @@
 """Private channels: for each fill the fill, the order, the position; then, once an operation is over, the balance."""
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from sandbox.matching import Account, Engine
 from sandbox.matching.events import Event, OrderEvent, PositionEvent
@@ -8,6 +11,8 @@ from sandbox.zanbara.accounts import AccountFigures
 from sandbox.zanbara.order_wire import fill_object, order_as_of, order_object
 from sandbox.zanbara.subscriptions import Board, Subscription
 from sandbox.zanbara.wire import encode
+
+Maker = Callable[[], dict[str, Any]]
 
 
 class PrivateStreams:
@@ -31,8 +36,8 @@ class PrivateStreams:
             account = event.order.account
             touched[account.name] = account
             if event.fill is not None:
-                self._tell(account, "fills", event.order.market.symbol, fill_object(event.fill), now_us)
-            self._tell(account, "orders", event.order.market.symbol, order_as_of(event), now_us)
+                self._tell(account, "fills", event.order.market.symbol, partial(fill_object, event.fill), now_us)
+            self._tell(account, "orders", event.order.market.symbol, partial(order_as_of, event), now_us)
             if event.fill is not None and positions.get(account.name):
                 self._tell_position(positions[account.name].popleft(), now_us)
         for account in touched.values():
@@ -62,7 +67,8 @@ class PrivateStreams:
         """A setting changed what a position holds: tell it as it is now, and the balance."""
         position = account.positions.get(symbol)
         if position is not None:
-            self._tell(account, "positions", symbol, self._figures.position_object(account, symbol, position), now_us)
+            make = partial(self._figures.position_object, account, symbol, position)
+            self._tell(account, "positions", symbol, make, now_us)
         self.tell_balance(account, now_us)
 
     def tell_balance(self, account: Account, now_us: int) -> None:
@@ -74,12 +80,13 @@ class PrivateStreams:
 
     def _tell_position(self, event: PositionEvent, now_us: int) -> None:
         account, symbol = event.account, event.symbol
-        self._tell(account, "positions", symbol, self._figures.position_as_of(event), now_us)
+        self._tell(account, "positions", symbol, partial(self._figures.position_as_of, event), now_us)
 
-    def _tell(self, account: Account, channel: str, symbol: str, data: dict[str, object], now_us: int) -> None:
+    def _tell(self, account: Account, channel: str, symbol: str, make: Maker, now_us: int) -> None:
+        """Tell subscribers of this symbol and of all; the data is only made if there are any."""
         listening = self._board.listening(account.name, channel)
         listening += self._board.listening(account.name, f"{channel}.{symbol}")
         if listening:
-            text = encode(data)
+            text = encode(make())
             for subscription in listening:
                 subscription.send("update", symbol, text, now_us)

@@ -17,6 +17,7 @@ from sandbox.zanbara.keys import ApiKey
 
 ALGORITHM = "HS256"
 ISSUER = "zanbara"
+MOST_REMEMBERED = 10_000
 TIMES_BY_OUR_OWN_CLOCK: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
@@ -45,6 +46,7 @@ class Tokens:
         self._secret = config.jwt_secret
         self.lifetime_s = config.token_lifetime_s
         self._next_number = 1
+        self._known: dict[str, Claims] = {}
         self._since_expiry: Counter[str] = Counter()
         self._ended: dict[str, int] = {}  # by user, the highest number that no longer counts
 
@@ -81,6 +83,16 @@ class Tokens:
         return sum(self._since_expiry.pop(user_id, 0) for user_id in user_ids)
 
     def _read(self, token: str) -> Claims:
+        """What the token says; read once and remembered, for a text's signature does not change."""
+        known = self._known.get(token)
+        if known is not None:
+            return known
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        claims = self._known[token] = self._decoded(token)
+        return claims
+
+    def _decoded(self, token: str) -> Claims:
         try:
             payload = jwt.decode(
                 token, self._secret, algorithms=[ALGORITHM], issuer=ISSUER, options=TIMES_BY_OUR_OWN_CLOCK

@@ -88,6 +88,7 @@ class Bot:
     def __init__(self, http: httpx.AsyncClient, account: str):
         self.http = http
         self.account = account
+        self.symbol = SYMBOL
         self.token = ""
 
     async def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
@@ -101,7 +102,7 @@ class Bot:
         """A small order that rests far below the market, with some members changed; None leaves one out."""
         order = {
             "account": self.account,
-            "symbol": SYMBOL,
+            "symbol": self.symbol,
             "side": "buy",
             "type": "limit",
             "price": "140",

@@ -13,9 +13,10 @@ async def test_stock_ccxt_trades_at_the_simulated_venue(stack: Stack, venue: Ven
     keys = next(account for account in stack.venues[VENUE].accounts if account["name"] == "desk-b")["credentials"]
     exchange = ccxt.backpack({"apiKey": keys["api_key"], "secret": keys["api_secret"], "timeout": 5000})
     exchange.urls["api"] = {"public": stack.venues[VENUE].url, "private": stack.venues[VENUE].url}
+    before = await venue.orders("desk-b")
     order_id = await asyncio.to_thread(trade, exchange)
     await asyncio.to_thread(exchange.session.close)
-    assert await venue.orders("desk-b") == [order_id]
+    assert await venue.orders("desk-b") == [*before, order_id]
 
 
 def trade(exchange: Any) -> str:

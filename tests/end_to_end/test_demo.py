@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from gateway.cli.stack import Stack
 from tests.end_to_end.bots import VenueControl
 
@@ -32,17 +30,8 @@ def test_the_demo_takes_its_tour_in_plain_text_and_ends_with_0() -> None:
         assert step in said, said
 
 
-@pytest.mark.parametrize(
-    ("method", "do", "complaint"),
-    [
-        ("POST", {"status": 400, "body": {"code": "ORDER_LIMIT", "message": "Too many"}}, "ORDER_REJECTED"),
-        ("DELETE", {"status": 500}, "DELETE /v1/orders/"),
-    ],
-)
-async def test_a_tour_that_cannot_keep_its_promise_says_so_and_ends_with_1(
-    stack: Stack, venue: VenueControl, method: str, do: dict[str, object], complaint: str
-) -> None:
-    await venue.spoil(do, method=method, count=None)
+async def test_a_tour_that_cannot_keep_its_promise_says_so_and_ends_with_1(stack: Stack, venue: VenueControl) -> None:
+    await venue.spoil({"status": 400, "body": {"code": "ORDER_LIMIT", "message": "Too many"}}, count=None)
     arguments = ["--url", stack.urls[0], "--api-key", stack.api_key, "--account", "bp-desk-b"]
     tour = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "demo", *arguments),
@@ -53,5 +42,5 @@ async def test_a_tour_that_cannot_keep_its_promise_says_so_and_ends_with_1(
     _, complaints = await asyncio.wait_for(tour.communicate(), 30)
     assert tour.returncode == 1
     assert "The tour failed" in complaints.decode()
-    assert complaint in complaints.decode()
+    assert "ORDER_REJECTED" in complaints.decode()
     assert "Traceback" not in complaints.decode()

@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 from gateway.cli.stack import Stack
 from tests.end_to_end.bots import MARKET, SYMBOL, VENUE, Bot, VenueControl, answered
 
-SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}==|[0-9a-f]{128}|[A-Za-z0-9_-]{86}\b")
-"""64 bytes of an Ed25519 signature, however they are written."""
+SIGNATURE = re.compile(r"(?<![A-Za-z0-9+/])([A-Za-z0-9+/]{86}==|[0-9a-f]{128}(?![A-Za-z0-9+/]))")
+"""64 bytes, as an Ed25519 signature is written. The look-behind keeps the search from starting inside every word."""
 
 
 class Remembering(Bot):
@@ -49,7 +49,7 @@ async def test_no_secret_is_found_where_it_does_not_belong(
     }
     places: dict[str, str] = {log.name: log.read_text() for log in stack.directory.glob("*.log")}
     assert {"gateway-0.log", "gateway-1.log", f"{VENUE}.log"} <= places.keys()
-    assert '"level": "debug"' in places["gateway-0.log"] or "order_sent" in places["gateway-0.log"]
+    assert "order_sent" in places["gateway-0.log"]
     for number, gateway in enumerate(stack.gateways):
         [address] = re.findall(r'"url": "([^"]+/metrics)"', gateway.log.read_text())
         metrics = (await remembering.http.get(address)).raise_for_status().text
@@ -62,8 +62,7 @@ async def test_no_secret_is_found_where_it_does_not_belong(
     for place, text in places.items():
         for kind, values in secrets.items():
             assert not any(value.strip() in text for value in values), f"{kind} in {place}"
-        if place != "Redis":
-            assert not SIGNATURE.search(text), f"a signature in {place}: {SIGNATURE.search(text)}"
+        assert not SIGNATURE.search(text), f"a signature in {place}"
 
 
 async def make_traffic(stack: Stack, bot: Remembering, venue: VenueControl) -> None:
@@ -104,7 +103,7 @@ async def make_traffic(stack: Stack, bot: Remembering, venue: VenueControl) -> N
     await bot.call("GET", f"/v1/accounts/{bot.account}/balances")
     await venue.heal()
 
-    async with connect(stack.urls[0].replace("http", "ws", 1) + "/v1/ws", proxy=None) as socket:
+    async with connect(stack.urls[0].replace("http", "ws", 1) + "/v1/ws", proxy=None, max_queue=None) as socket:
         for frame in (
             {"op": "auth", "token": bot.token},
             {"op": "auth", "token": bot.token[:-2]},

@@ -1,0 +1,169 @@
+"""Two venues as unlike as these, behind one API: the same bot, the same streams, compared side by side."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.cli.stack import Stack, StackOptions, running
+from tests.end_to_end.bots import Bot, bot_of, eventually
+
+ROOT = Path(__file__).parents[2]
+SYMBOL = "SOL-USDC-PERP"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(StackOptions(replicas=2, venue_ports={"backpack": 0, "zanbara": 0})) as started:
+        yield started
+
+
+@pytest.mark.parametrize("account", ["bp-desk-a", "zb-desk-a"])
+def test_the_first_bot_of_the_docs_trades_on_either_venue(stack: Stack, account: str, tmp_path: Path) -> None:
+    [source] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/first-bot.md").read_text(), re.DOTALL)
+    script = tmp_path / "first_bot.py"
+    script.write_text(source)
+    env = {**os.environ, "CROSSGATE_URL": stack.urls[0], "CROSSGATE_KEY": stack.api_key}
+    env["CROSSGATE_SECRET"] = stack.api_secret
+    done = subprocess.run(
+        [sys.executable, str(script), account], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 rounds, 0 orders left" in done.stdout
+    assert done.stdout.count(": pending") == done.stdout.count(": cancelled") == 6
+
+
+async def test_prices_of_all_venues_are_compared_with_every_legs_age(stack: Stack, bot: Bot) -> None:
+    best = await bot.ask("GET", f"/v1/best/{SYMBOL}")
+    assert {leg["venue"] for leg in best["legs"]} == {"backpack", "zanbara"}
+    assert all(leg["excluded"] is None and leg["meta"]["age_ms"] < 2_000 for leg in best["legs"])
+    assert Decimal(best["bid"]["price"]) == max(Decimal(leg["bid"][0]) for leg in best["legs"])
+    assert Decimal(best["ask"]["price"]) == min(Decimal(leg["ask"][0]) for leg in best["legs"])
+    tickers = await bot.ask("GET", f"/v1/tickers/{SYMBOL}")
+    assert {leg["venue"] for leg in tickers["legs"]} == {"backpack", "zanbara"}
+    assert all(Decimal(leg["ticker"]["last_price"]) > 0 for leg in tickers["legs"])
+    unknown = await bot.call("GET", "/v1/best/NO-SUCH")
+    assert unknown.json()["error"]["code"] == "MARKET_NOT_FOUND"
+
+
+async def test_a_venue_that_is_gone_is_a_leg_that_does_not_count(stack: Stack) -> None:
+    options = StackOptions(venue_ports={"backpack": 0, "zanbara": 0})
+    del stack  # this one breaks a venue, so it takes a set of its own
+    with running(options) as own:
+        async with bot_of(own) as bot:
+            await bot.ask("GET", f"/v1/best/{SYMBOL}")
+            own.venues["zanbara"].process.kill()
+            own.venues["zanbara"].process.wait()
+
+            async def zanbara_is_out() -> bool:
+                best = await bot.ask("GET", f"/v1/best/{SYMBOL}")
+                legs = {leg["venue"]: leg["excluded"] for leg in best["legs"]}
+                assert best["bid"]["venue"] == "backpack" or legs["zanbara"] is None
+                return legs["backpack"] is None and legs["zanbara"] is not None
+
+            for _ in range(200):
+                if await zanbara_is_out():
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                pytest.fail("the dead venue still counts")
+            # The other venue is not held up by it.
+            await bot.rest(symbol=SYMBOL)
+
+
+async def test_an_order_at_zanbara_rests_fills_and_is_cancelled(stack: Stack) -> None:
+    async with bot_of(stack) as bot:
+        bot.account = "zb-desk-a"
+        order = await bot.rest(symbol=SYMBOL, price="140")
+        assert (await bot.ask("GET", f"/v1/orders/{order['order_id']}"))["status"] == "pending"
+        again = await bot.ask("DELETE", f"/v1/orders/{order['order_id']}")
+        assert again["status"] == "cancelled"
+        book = await bot.ask("GET", f"/v1/venues/zanbara/markets/{SYMBOL}/orderbook?depth=1")
+        price = format((Decimal(book["asks"][0][0]) * Decimal("1.01")).quantize(Decimal("0.01")), "f")
+        taken = await bot.ask(
+            "POST", "/v1/orders", bot.order(symbol=SYMBOL, price=price, time_in_force="IOC"), status=201
+        )
+        assert (taken["status"], taken["filled_quantity"]) == ("filled", "0.1")
+
+
+def test_three_replicas_share_one_token_over_several_expiries() -> None:
+    """300 callers at a time: one login per expiry in the whole fleet, and no request with a token that has ended."""
+    lifetime_s, rounds = 10, 2
+    options = StackOptions(
+        replicas=3,
+        venue_ports={"zanbara": 0},
+        sandbox_arguments=[
+            *("--token-lifetime-s", str(lifetime_s), "--limit-period-ms", "1000"),
+            *(part for name in ("ip_query", "key_query", "ip_system") for part in ("--limit", f"{name}=100000")),
+        ],
+        settings={
+            "server": {"client_requests_per_s": 100_000},
+            "venues": {
+                "zanbara": {
+                    "limits": {
+                        name: {"limit": 100_000, "period_ms": 1000}
+                        for name in ("ip_query", "account_query", "ip_system")
+                    }
+                }
+            },
+        },
+    )
+    with running(options) as stack:
+        venue = stack.venues["zanbara"]
+
+        def totals() -> dict[str, dict[str, int]]:
+            answer: dict[str, dict[str, int]] = httpx.get(f"{venue.url}/sim/ledger/totals", trust_env=False).json()
+            return answer
+
+        before = totals()["logins"].get("desk-a", 0)
+        answers = asyncio.run(_ask_for(stack, seconds=lifetime_s * rounds, callers=300))
+        told = totals()
+        logins = told["logins"]["desk-a"] - before
+        print(f"\n{sum(answers.values())} answers {dict(answers)}, {logins} logins in {rounds} lives of a token")
+        assert answers.keys() == {200}
+        assert told["expired_tokens"].get("desk-a", 0) == 0
+        # Each is renewed at 80 to 90 % of its life.
+        assert rounds <= logins <= rounds / 0.8 + 1
+
+
+async def test_the_death_of_the_replica_that_logs_in_hands_the_login_on() -> None:
+    with running(StackOptions(replicas=2, venue_ports={"zanbara": 0})) as stack:
+        venue = stack.venues["zanbara"].url
+        async with bot_of(stack, 0) as dying, bot_of(stack, 1) as bot, httpx.AsyncClient(base_url=venue) as control:
+            path = "/v1/accounts/zb-desk-a/balances"
+            await dying.ask("GET", path)
+            rule = {"match": {"method": "POST", "path": "/v1/auth/token"}, "when": "before"}
+            await control.post("/sim/faults", json={**rule, "do": {"hang_ms": 20_000}, "count": 1})
+            await control.post("/sim/expire-tokens", json={"account": "desk-a"})
+            asking = asyncio.create_task(dying.call("GET", path))
+
+            async def is_hanging() -> bool:
+                requests = (await control.get("/sim/ledger")).json()["requests"]
+                return any(one["fault"] and one["path"] == "/v1/auth/token" for one in requests)
+
+            await eventually(is_hanging)
+            stack.gateways[0].process.kill()
+            await asyncio.gather(asking, return_exceptions=True)
+            # Once the dead one's lease has lapsed the next one logs in.
+            await bot.ask("GET", path)
+
+
+async def _ask_for(stack: Stack, *, seconds: float, callers: int) -> Counter[int]:
+    seen: Counter[int] = Counter()
+    async with bot_of(stack, 0) as one, bot_of(stack, 1) as two, bot_of(stack, 2) as three:
+        ends = asyncio.get_running_loop().time() + seconds
+
+        async def ask(bot: Bot) -> None:
+            while asyncio.get_running_loop().time() < ends:
+                seen[(await bot.call("GET", "/v1/accounts/zb-desk-a/balances")).status_code] += 1
+
+        await asyncio.gather(*(ask((one, two, three)[number % 3]) for number in range(callers)))
+    return seen
