@@ -134,7 +134,8 @@ class Pump:
     def _hand_out(self, question: Question, decision: Decision) -> None:
         unix_s = time.time()
         pairs = zip(self._budget.rules, decision.left, strict=True)
-        tightest = min((RuleStatus.of(rule, left, unix_s) for rule, left in pairs), key=RuleStatus.share_left)
+        statuses = (RuleStatus.of(rule, left, unix_s) for rule, left in pairs)
+        tightest = min(statuses, key=RuleStatus.share_left, default=None)  # None: a venue without limits, a testnet
         slots = tuple(left.slot for left in decision.left)
         expires_s = question.asked_at_s + self._life_s
         unclaimed = decision.granted

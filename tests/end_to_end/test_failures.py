@@ -77,7 +77,7 @@ async def place_into_the_dark(bot: Bot, venue: VenueControl, when: str, **change
             assert when == "after_execute", way
         else:
             assert (answer.status_code, order["status"], order["stage"]) == (202, "unknown", "sending"), way
-            assert order["unknown"]["since"] <= order["unknown"]["settles_by"], way
+            assert order["unknown"]["settles_by"] > order["created_at"], way
             assert order["unknown"]["evidence"], way
         answered(await bot.place(), 201)  # between them all is well, or the breaker would open
     return orders

@@ -228,12 +228,18 @@ def dying(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 async def owner_of(stack: Stack) -> int:
     """Which of the replicas keeps the venue's streams."""
-    for number in range(len(stack.urls)):
-        async with bot_of(stack, number) as bot:
-            status = await bot.ask("GET", "/v1/system/status")
-            if status["replica"] == status["venues"][0]["streams"]["owner"]:
-                return number
-    raise AssertionError("nobody owns the streams")
+    owners: list[int] = []
+
+    async def is_owned() -> bool:
+        for number in range(len(stack.urls)):
+            async with bot_of(stack, number) as bot:
+                status = await bot.ask("GET", "/v1/system/status")
+                if status["replica"] == status["venues"][0]["streams"]["owner"]:
+                    owners.append(number)
+        return bool(owners)
+
+    await eventually(is_owned, what="one of them owns the streams")
+    return owners[0]
 
 
 async def test_the_death_of_the_streams_owner_is_announced_and_repaired_by_a_new_epoch(dying: Stack) -> None:

@@ -213,7 +213,9 @@ async def test_resting_orders_near_the_touch_fill_by_themselves() -> None:
         await socket.send(v.a.subscribe("account.orderUpdate"))
         await known(v, {"account.orderUpdate"})
         depth = await v.get("/api/v1/depth", symbol="SOL_USDC", limit=5)
+        # One on each side: wherever the price walks, it comes to one of them.
         await v.a.limit("Ask", depth["asks"][0][0], "0.01")
+        await v.a.limit("Bid", depth["bids"][-1][0], "0.01")
         told = await frames_until(socket, lambda message: message["data"]["X"] == "Filled")
         assert told[-1]["data"]["e"] == "orderFill"
 

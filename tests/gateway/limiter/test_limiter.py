@@ -284,3 +284,13 @@ async def test_replicas_together_never_exceed_the_limit_and_use_nearly_all_of_it
                 group.create_task(bot(limiter))
     assert most_in_any_window(arrivals_us, int(period_s * 1e6)) <= limit
     assert len(arrivals_us) > 0.8 * limit * periods  # a busy machine answers late; the sums alone are tested for 98 %
+
+
+async def test_a_venue_without_limits_lets_every_call_go(url: str, venue: VenueName) -> None:
+    free = Limits(rules=(), debits={"read": ()})
+    async with replica(url, venue, free) as limiter:
+        for _ in range(50):
+            async with limiter.throttle(client="bot").grant(Call("depth", CallKind.MARKET_READ, "read")) as grant:
+                grant.start()
+                grant.answered({})
+        assert await limiter.status(account=ACCOUNT) == ()
