@@ -24,6 +24,7 @@ from sandbox.server import running
 from sandbox.world import VENUES
 
 PR_SET_PDEATHSIG = 1
+HIGHEST_VIP = 4
 
 
 def parser() -> argparse.ArgumentParser:
@@ -141,6 +142,8 @@ def _accounts(arguments: argparse.Namespace) -> tuple[AccountConfig, ...]:
     levels = _pairs("--vip", arguments.vip)
     if unknown := levels.keys() - {account.name for account in accounts}:
         raise ValueError(f"--vip {', '.join(sorted(unknown))}: no such account")
+    if max(levels.values(), default=0) > HIGHEST_VIP:
+        raise ValueError(f"--vip: levels are 0 to {HIGHEST_VIP}")
     return tuple(dataclasses.replace(account, vip_level=levels.get(account.name, 0)) for account in accounts)
 
 

@@ -300,7 +300,7 @@ def check(market: Engine) -> None:
 OTHER_RULES = Rules(keeps_rejected=True, caps_reducing=True, reserves_margin=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ACTIONS, st.sampled_from([Rules(), OTHER_RULES]))
 def test_nothing_is_lost_crossed_or_overtaken(actions: list[Any], rules: Rules) -> None:
     market, accounts = engine("a", "b", "c", cash=20_000, coins=500, rules=rules)

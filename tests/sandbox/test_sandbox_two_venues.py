@@ -164,6 +164,7 @@ async def test_zanbara_runs_as_a_process_with_its_limits_from_the_command_line()
         (("--limit", "standard=1"), "--limit standard: classes are ip_batch, ip_market"),
         (("--limit", "ip_trade"), "--limit ip_trade: expected a name, `=` and a number"),
         (("--vip", "nobody=1"), "--vip nobody: no such account"),
+        (("--vip", "desk-a=5"), "--vip: levels are 0 to 4"),
     ],
 )
 def test_options_that_cannot_be_read_are_named(arguments: tuple[str, ...], message: str) -> None:

@@ -21,6 +21,7 @@ from tests.sandbox.clients import TLS
 GOLDEN = Path(__file__).parents[1] / "golden/zanbara"
 TESTNET = ZanbaraConfig(environment="testnet")
 STILL = SandboxConfig(venue="zanbara", makers=False, book_levels=5, zanbara=TESTNET)
+LIVELY = SandboxConfig(venue="zanbara", tick_ms=50, zanbara=TESTNET)
 LIMIT = {"symbol": "SOL-PERP", "side": "buy", "type": "limit", "quantity": "1", "price": "140"}
 
 
@@ -176,6 +177,9 @@ class Socket:
         while not is_it(frame := await self.next()):
             pass
         return frame
+
+    async def update(self, channel: str) -> dict[str, Any]:
+        return await self.until(lambda frame: (frame["type"], frame.get("channel")) == ("update", channel))
 
     async def subscribe(self, channel: str, symbol: str | None = None, **more: Any) -> dict[str, Any]:
         """Subscribe and return the acknowledgement."""
