@@ -13,10 +13,10 @@ import pytest
 from gateway.cli.stack import Stack, StackOptions, running
 from tests.end_to_end.bots import Bot, VenueControl, bot_of, refused
 
-LIMIT = 120
-PERIOD_MS = 6_000
-"""The real one ten times shorter, at half of its rate: what a busy machine can do, and long against its hiccups."""
-PERIODS = 3
+LIMIT = 60
+PERIOD_MS = 2_000
+"""The real period thirty times shorter, at a rate a machine that is busy with other tests can keep up with."""
+PERIODS = 6
 HISTORICAL = 30
 BOTS_PER_REPLICA = 10
 LEAST_USE = 0.95
