@@ -1,7 +1,7 @@
 -- Enter a trade into an account's journal, unless it is there already. Safe to run twice.
 --
 -- KEYS  1 journal · 2 trades entered
--- ARGV  1 trade id · 2 about how many entries are kept · 3 owner · 4 order id · 5 the trade
+-- ARGV  1 order and trade id · 2 about how many entries are kept · 3 owner · 4 order id · 5 the trade
 -- Answer  1 entered · 0 known
 
 local t = redis.call("TIME")

@@ -121,7 +121,14 @@ class Records:
         added = await self._store.run(
             _ADD_FILL,
             [keys.journal(self._venue, account), keys.journal_fills(self._venue, account)],
-            [fill.trade_id, MAX_LENGTH, order.intent.owner, order.intent.order_id, encode_fill(fill)],
+            [
+                # Venues count the trades of each market by themselves, and both orders of a trade may be ours.
+                f"{order.intent.venue_client_id}:{fill.trade_id}",
+                MAX_LENGTH,
+                order.intent.owner,
+                order.intent.order_id,
+                encode_fill(fill),
+            ],
         )
         return bool(added)
 

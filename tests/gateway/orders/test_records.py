@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.models import AccountName, OrderStatus, VenueClientId, VenueName
+from adapters.models import AccountName, Fill, Liquidity, OrderStatus, VenueClientId, VenueName, VenueOrderId
 from gateway.orders import lifecycle
 from gateway.orders.record import Intent, OrderRecord, State
 from gateway.orders.records import KEEP_FINISHED_MS, Claim, Records
@@ -256,6 +256,20 @@ async def test_the_result_is_written_with_the_state(kept: Kept) -> None:
     result = replace(record.result, status=OrderStatus.PARTIAL_FILLED, filled_quantity=Decimal("0.00000001"))
     await kept.records.write(record.with_result(State.LIVE, result))
     assert (await kept.get()).result == result
+
+
+async def test_a_trade_is_entered_once_for_each_of_its_orders(kept: Kept) -> None:
+    """Venues number the trades of each market by themselves, so that two may have the same id."""
+    fill = Fill(
+        venue=kept.venue, symbol=INTENT.symbol, venue_order_id=VenueOrderId("9"), venue_client_id=None, trade_id="1",
+        side=INTENT.side, price=Decimal(100), quantity=Decimal(1), fee=Decimal(0), fee_asset="USDC",
+        liquidity=Liquidity.TAKER, venue_time_us=1,
+    )  # fmt: skip
+    one, other = kept.intent("one"), kept.intent("other")
+    for intent in (one, other):
+        await kept.claim(intent)
+    assert [await kept.records.add_fill(await kept.get(one), fill) for _ in range(2)] == [True, False]
+    assert [await kept.records.add_fill(await kept.get(other), fill) for _ in range(2)] == [True, False]
 
 
 async def test_recent_orders_come_newest_first(kept: Kept) -> None:
