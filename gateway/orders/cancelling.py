@@ -73,7 +73,7 @@ class Cancelling:
             record = _without_store(identity, order_id, order)
 
         def step(current: OrderRecord) -> OrderRecord:
-            current = lifecycle.cancel_requested(current, now_ms=now_ms())
+            current = lifecycle.cancel_taken(current, now_ms=now_ms())
             return current if order is None else lifecycle.seen(current, order, source="cancel")
 
         record = await self._settling.take(record, step)

@@ -2,7 +2,7 @@
 
 Rules:
 
-- *done* is never left.
+- *done* is never left, and nothing in it changes but that a cancel which ended it may be told late.
 - Only positive evidence (the venue shows the order) or its definite no settles a *sent* or *unknown* order; a failure
   to find it does not, unless `absent` proves it.
 - What has been filled never shrinks: sources lag, and an older view adds nothing.
@@ -115,8 +115,10 @@ def look_again_in_ms(record: OrderRecord, *, now_ms: int, settles_by_ms: int, co
     return min(max(useful_ms + _LOOK_MARGIN_MS, _LOOK_MIN_MS), _LOOK_MAX_MS)
 
 
-def cancel_requested(record: OrderRecord, *, now_ms: int) -> OrderRecord:
-    """A cancel was sent."""
-    if record.state is State.DONE or record.result.cancel is not None:
+def cancel_taken(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """The venue took a cancel; whatever saw the end of the order may have written it down before."""
+    result = record.result
+    if result.cancel is not None or (record.state is State.DONE and result.status is not OrderStatus.CANCELLED):
         return record
-    return record.with_result(record.state, replace(record.result, cancel=CancelState.REQUESTED, cancel_ms=now_ms))
+    progress = CancelState.DONE if record.state is State.DONE else CancelState.REQUESTED
+    return record.with_result(record.state, replace(result, cancel=progress, cancel_ms=now_ms))

@@ -34,7 +34,7 @@ async def test_a_resting_order_is_found_and_cancelled_by_its_order_id_at_any_rep
     assert placed["order_id"] in {order["order_id"] for order in listed["items"]}
 
     cancelled = await other_bot.ask("DELETE", path)
-    assert (cancelled["status"], cancelled["stage"]) == ("cancelled", "done")
+    assert (cancelled["status"], cancelled["stage"], cancelled["cancel"]["state"]) == ("cancelled", "done", "done")
     assert cancelled["version"] > placed["version"]
     assert (await bot.ask("DELETE", path))["status"] == "cancelled", "a cancel may be repeated"
     listed = await bot.ask("GET", f"/v1/orders?account={bot.account}&status=open")

@@ -147,6 +147,7 @@ class Exchange:
     on_arrival: Callable[[], Awaitable[None]] = nothing
     before_answer: Callable[[], Awaitable[None]] = nothing
     before_cancel: Callable[[], Awaitable[None]] = nothing
+    before_cancel_answer: Callable[[], Awaitable[None]] = nothing
     on_read: Callable[[str], Awaitable[None]] = read_nothing
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -269,6 +270,7 @@ class _Trading:
             if not rests:
                 raise OrderNotFound(venue.name, "no such order rests", http_status=404)
             cancelled = venue.change(venue_client_id, status=OrderStatus.CANCELLED)
+            await venue.before_cancel_answer()
             return None if venue.cancels_take_time else cancelled
 
     async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:

@@ -71,6 +71,24 @@ async def test_a_cancel_the_venue_took_and_has_not_done_is_on_its_way(one: Repli
     assert (found.state, found.result.cancel) == (State.DONE, CancelState.DONE)
 
 
+@pytest.mark.parametrize("cancels_take_time", [False, True])
+async def test_a_cancel_is_told_also_if_the_stream_told_the_orders_end_first(
+    one: Replica, other: Replica, cancels_take_time: bool
+) -> None:
+    record = await placed(one)
+
+    async def the_stream_is_faster() -> None:
+        [order] = one.exchange.of(record.intent.venue_client_id)
+        ended = await other.settling.seen(record, order, "stream")
+        assert (ended.state, ended.result.cancel) == (State.DONE, None)
+
+    one.exchange.cancels_take_time = cancels_take_time
+    one.exchange.before_cancel_answer = the_stream_is_faster
+    cancelled = await one.cancelling.cancel(BOT, record.intent.order_id)
+    assert (cancelled.state, cancelled.result.cancel) == (State.DONE, CancelState.DONE)
+    assert (await one.known()).result == cancelled.result
+
+
 async def test_a_filled_order_cannot_be_cancelled(one: Replica) -> None:
     order_id = (await one.placing.place(BOT, market_order())).record.intent.order_id
     assert (await not_cancellable(one, order_id)).result.status is OrderStatus.FILLED

@@ -93,13 +93,16 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             assert asked_ms - was.result.absent_since_ms >= CONFIRM_MS
 
     @rule()
-    def a_cancel_is_sent(self) -> None:
-        self.move(lifecycle.cancel_requested(self.record, now_ms=self.now_ms))
+    def the_venue_takes_a_cancel(self) -> None:
+        self.move(lifecycle.cancel_taken(self.record, now_ms=self.now_ms))
 
     @invariant()
     def what_is_over_stays_over(self) -> None:
-        if self.before.state is State.DONE:
-            assert self.record == self.before
+        before, now = self.before, self.record
+        if before.state is State.DONE and now != before:
+            assert (before.result.status, before.result.cancel) == (OrderStatus.CANCELLED, None)
+            told = replace(before.result, cancel=CancelState.DONE, cancel_ms=now.result.cancel_ms)
+            assert now == before.with_result(State.DONE, told)
 
     @invariant()
     def filled_never_shrinks(self) -> None:
@@ -198,11 +201,20 @@ def test_a_refusal_does_not_overrule_what_the_venue_shows() -> None:
 
 
 def test_a_cancelled_order_says_that_its_cancel_is_done() -> None:
-    asked = lifecycle.cancel_requested(lifecycle.seen(RUNNING, shown(OrderStatus.PENDING), source="a"), now_ms=9)
+    asked = lifecycle.cancel_taken(lifecycle.seen(RUNNING, shown(OrderStatus.PENDING), source="a"), now_ms=9)
     assert (asked.result.cancel, asked.result.cancel_ms) == (CancelState.REQUESTED, 9)
-    assert lifecycle.cancel_requested(asked, now_ms=10) == asked
+    assert lifecycle.cancel_taken(asked, now_ms=10) == asked
     assert lifecycle.seen(asked, shown(OrderStatus.CANCELLED), source="a").result.cancel is CancelState.DONE
     assert lifecycle.seen(asked, shown(OrderStatus.FILLED), source="a").result.cancel is CancelState.REQUESTED
+
+
+def test_a_cancel_is_told_also_if_the_orders_end_was_written_first() -> None:
+    ended = lifecycle.seen(RUNNING, shown(OrderStatus.CANCELLED), source="stream")
+    told = lifecycle.cancel_taken(ended, now_ms=9)
+    assert (told.state, told.result.cancel, told.result.cancel_ms) == (State.DONE, CancelState.DONE, 9)
+    assert lifecycle.cancel_taken(told, now_ms=10) == told
+    filled = lifecycle.seen(RUNNING, shown(OrderStatus.FILLED), source="stream")
+    assert lifecycle.cancel_taken(filled, now_ms=9) == filled
 
 
 def test_an_order_that_was_sent_is_never_freed_by_its_lease() -> None:

@@ -219,7 +219,7 @@ async def test_a_step_goes_over_what_others_wrote_meanwhile(one: Replica, other:
     record = await lost_on_its_way_back(one)
     await look(other)
     assert (await one.known()).version > record.version
-    cancelled = await one.settling.take(record, lambda current: lifecycle.cancel_requested(current, now_ms=5))
+    cancelled = await one.settling.take(record, lambda current: lifecycle.cancel_taken(current, now_ms=5))
     assert (cancelled.state, cancelled.result.cancel_ms) == (State.LIVE, 5)
     assert await one.known() == replace(cancelled, updated_ms=(await one.known()).updated_ms)
 
@@ -227,5 +227,5 @@ async def test_a_step_goes_over_what_others_wrote_meanwhile(one: Replica, other:
 async def test_a_record_that_is_gone_is_not_made_again(one: Replica) -> None:
     record = await lost_before_arrival(one)
     await one.store.command("DEL", keys.order(one.venue, record.intent.order_id))
-    await one.settling.take(record, lambda current: lifecycle.cancel_requested(current, now_ms=5))
+    await one.settling.take(record, lambda current: lifecycle.cancel_taken(current, now_ms=5))
     assert await one.records.get(record.intent.order_id) is None
