@@ -104,6 +104,11 @@ def recent_orders(venue: VenueName, account: AccountName) -> str:
     return _key(venue, "order", "recent", account)
 
 
+def live_orders(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: orders that rest at the venue, by when that was seen (Redis time, ms)."""
+    return _key(venue, "order", "live", account)
+
+
 def sweep_lease(venue: VenueName, account: AccountName) -> str:
     """A string: the replica that sweeps the account's pending orders; lives for a few sweeps."""
     return _key(venue, "order", "sweep", account)
@@ -131,15 +136,10 @@ def journal(venue: VenueName, account: AccountName) -> str:
 
 
 def journal_fills(venue: VenueName, account: AccountName) -> str:
-    """A sorted set: ids of the trades already in the journal, by time; cut to as many as the journal has entries."""
+    """A sorted set: order and trade ids already in the journal, by time; cut to as many as the journal has entries."""
     return _key(venue, "journal", "fills", account)
 
 
 def journal_checkpoint(venue: VenueName, account: AccountName) -> str:
     """A string without expiry: until when (Redis time, ms) the account's stream was surely followed."""
     return _key(venue, "journal", "checkpoint", account)
-
-
-def live_orders(venue: VenueName, account: AccountName) -> str:
-    """A sorted set: orders that rest at the venue, by when that was seen (Redis time, ms)."""
-    return _key(venue, "order", "live", account)
