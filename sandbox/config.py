@@ -14,6 +14,7 @@ class Counting(StrEnum):
     FIRST_REQUEST = "first_request"  # a fixed window that opens with the first request after the last one closed
     CLOCK = "clock"  # windows aligned to the clock
     ROLLING = "rolling"  # any window of one period, exactly
+    BUCKET = "bucket"  # as many as the limit at once, refilled evenly over the period
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,37 @@ class LimitConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountConfig:
-    """A simulated sub-account. Its credentials follow from its name alone.
+class KeyConfig:
+    """A further API key of an account; its credentials follow from the account's name and its own.
 
-    `vip_level` and `ip_whitelist` (addresses, ranges, networks; empty allows all) are for venues that have them.
+    `scopes` are of `read`, `trade` and `withdraw`; `ip_whitelist` holds addresses, ranges, networks (empty allows all).
+    """
+
+    name: str
+    scopes: tuple[str, ...] = ("read", "trade")
+    ip_whitelist: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """A simulated sub-account. The credentials of its first key follow from its name alone.
+
+    `scopes` and `ip_whitelist` are the first key's. `vip_level`, `user_level`, `zanb_held` (which lowers fees) and
+    `is_frozen` are for Zanbara; `address_book` lists where Backpack lets this account withdraw to without a second
+    factor, which is nowhere by default.
     """
 
     name: str
     balances: dict[str, Decimal]
     leverage_limit: Decimal = Decimal(10)
-    vip_level: int = 0
+    scopes: tuple[str, ...] = ("read", "trade")
     ip_whitelist: tuple[str, ...] = ()
+    keys: tuple[KeyConfig, ...] = ()
+    vip_level: int = 0
+    user_level: str = "intermediate"
+    zanb_held: Decimal = Decimal(0)
+    is_frozen: bool = False
+    address_book: tuple[str, ...] = ()
 
 
 AMPLE = {"USDC": Decimal(1_000_000), "SOL": Decimal(10_000), "BTC": Decimal(100)}
@@ -70,6 +91,8 @@ class ZanbaraConfig:
     `environment` "testnet" means no request limits. `reject_replay` refuses a signature seen before,
     `require_signature` a private request without one, `strict_numbers` a JSON number where text belongs,
     `strict_key_environment` a key whose prefix is not the environment's. `halted` symbols take no orders.
+    `enable_v1_1` brings batch placing and iceberg orders, `dynamic_leverage` the limits of user levels, position sizes
+    and volatility. `mmr_rule` is `per_symbol`, or `half_initial` of the account's leverage.
     """
 
     environment: str = "production"
@@ -83,6 +106,35 @@ class ZanbaraConfig:
     strict_numbers: bool = False
     strict_key_environment: bool = False
     halted: tuple[str, ...] = ()
+    enable_v1_1: bool = True
+    dynamic_leverage: bool = False
+    mmr_rule: str = "per_symbol"
+    liquidation_ratio: Decimal = Decimal("1.10")
+    liquidation_fee_rate: Decimal = Decimal("0.005")
+    max_open_orders: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BackpackConfig:
+    """What only the Backpack face can be told.
+
+    Undocumented which routes count as historical: `historical_trades` and `historical_funding` add `/trades` and
+    `/fundingRates`. `empty_cancels` answers cancels with 202 and no body, as the venue may. `close_grace_s` is how long
+    a socket stays open after the venue has said goodbye.
+    """
+
+    historical_trades: bool = False
+    historical_funding: bool = False
+    empty_cancels: bool = False
+    close_grace_s: float = 0.0
+
+
+class ClockKind(StrEnum):
+    """How the venue's time passes."""
+
+    REAL = "real"
+    SCALED = "scaled"  # `clock_rate` times as fast as real time
+    STEPPED = "stepped"  # only when told
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +143,8 @@ class SandboxConfig:
 
     `makers` off gives a book that only moves when users move it: empty, or with `book_levels` static levels a side.
     `history_lag_ms` delays when finished orders and fills show in histories; `clock_skew_ms` sets the venue's clock
-    ahead of ours; `strict_signatures` refuses the signing variants of third-party clients.
+    ahead of ours; `strict_signatures` refuses the signing variants of third-party clients. `clock` says how time passes
+    from `clock_start_ms` (none: now) on.
     """
 
     venue: str = "backpack"
@@ -105,8 +158,12 @@ class SandboxConfig:
     limits: LimitConfig = LimitConfig()
     strict_signatures: bool = False
     history_lag_ms: int = 0
+    clock: ClockKind = ClockKind.REAL
+    clock_rate: int = 1
+    clock_start_ms: int | None = None
     clock_skew_ms: int = 0
     ping_interval_s: float = 60.0
     ping_timeout_s: float = 120.0
     ledger_size: int = 10_000
+    backpack: BackpackConfig = BackpackConfig()
     zanbara: ZanbaraConfig = ZanbaraConfig()

@@ -2,27 +2,15 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.face import Request, Response
 from sandbox.faults import BadRule, parse_rule
+from sandbox.questions import BadQuestion, Question
+from sandbox.scenario import pin_prices, set_state, show_prices, transfer
 from sandbox.world import World
 
 PREFIX = "/sim/"
-
-
-class BadQuestion(ValueError):
-    """A control call that cannot be understood; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a control call asks for: one account's part or all, and what came at `since_ms` or later."""
-
-    account: str | None
-    since_ms: int
-    body: bytes
 
 
 def answer_control(world: World, request: Request) -> Response:
@@ -95,7 +83,7 @@ def _clear_faults(world: World, question: Question) -> Response:
 
 
 def _expire_tokens(world: World, question: Question) -> Response:
-    account = _members(question).get("account", question.account)
+    account = question.members().get("account", question.account)
     if account is not None and account not in world.simulation.engine.accounts:
         raise BadQuestion(f"no account {account}")
     expired = world.face.expire_tokens(account)
@@ -109,23 +97,12 @@ def _clock(world: World, question: Question) -> Response:
 
 
 def _leap(world: World, question: Question) -> Response:
-    forward_ms = _members(question).get("advance_ms")
+    forward_ms = question.members().get("advance_ms")
     if not isinstance(forward_ms, int) or forward_ms < 0:
         raise BadQuestion("`advance_ms` is how many milliseconds to go forward")
     world.clock.leap(forward_ms)
     world.advance()
     return _clock(world, question)
-
-
-def _members(question: Question) -> dict[str, Any]:
-    """The body's members; an empty body has none."""
-    try:
-        members = json.loads(question.body or b"{}")
-    except ValueError as exc:
-        raise BadQuestion("the body is not JSON") from exc
-    if not isinstance(members, dict):
-        raise BadQuestion("the body is not a JSON object")
-    return members
 
 
 def _reset(world: World, question: Question) -> Response:
@@ -135,6 +112,10 @@ def _reset(world: World, question: Question) -> Response:
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(status, json.dumps(value, separators=(",", ":")).encode())
+
+
+def _answering(ask: Callable[[World, Question], Any]) -> Callable[[World, Question], Response]:
+    return lambda world, question: _json(ask(world, question))
 
 
 _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
@@ -151,4 +132,8 @@ _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
     ("GET", "/sim/clock"): _clock,
     ("POST", "/sim/clock"): _leap,
     ("POST", "/sim/reset"): _reset,
+    ("GET", "/sim/prices"): _answering(show_prices),
+    ("POST", "/sim/prices"): _answering(pin_prices),
+    ("POST", "/sim/markets"): _answering(set_state),
+    ("POST", "/sim/transfers"): _answering(transfer),
 }

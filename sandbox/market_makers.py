@@ -1,7 +1,7 @@
 """The house: makers that quote around the fair price of the moment, and a small taker.
 
-Pure and seeded: `advance` runs every tick that is due, at the tick's own time, so that what happens depends on the seed
-and the times alone. Prices are counted in ticks and quantities in steps, as integers: no float enters the book.
+Pure and seeded: what happens depends on the seed and the times of the ticks alone. Prices are counted in ticks and
+quantities in steps, as integers: no float enters the book.
 """
 
 from decimal import Decimal
@@ -12,8 +12,7 @@ from sandbox.prices import UNIT, PricePath
 
 HOUSE_CASH = Decimal(10) ** 12
 LEVELS = 12
-# After a stall (a suspended laptop, a debugger) the missed ticks are skipped rather than run in a burst.
-MAX_CATCH_UP_TICKS = 50
+INDEX_QUANTUM = Decimal("1e-8")
 
 
 class Quoter:
@@ -25,6 +24,7 @@ class Quoter:
         self._random = random
         self._path = path
         self._start = self._fair = int(market.start_price / market.tick)
+        self._index_start = market.index_price or market.start_price
         self._spread = max(1, self._fair // 10_000)  # about one basis point to each side
         self._maker = engine.open_account(f"house-maker-{market.symbol}", self._cash(), watched=False)
         self._taker = engine.open_account(f"house-taker-{market.symbol}", self._cash(), watched=False)
@@ -34,11 +34,22 @@ class Quoter:
 
     def tick(self, now_us: int) -> None:
         """Move the fair price, quote around it, and sometimes trade."""
-        self._fair = self._start + self._start * self._path.deviation(now_us) // UNIT
-        self._engine.set_mark(self._market.symbol, self._fair * self._market.tick)
+        self._fair = self._fair_at(now_us)
         self._quote(now_us)
         if self._random.randrange(4) == 0:
             self._take(now_us)
+
+    def _fair_at(self, now_us: int) -> int:
+        """The fair price in ticks: as far from the index of the moment as they were at the start."""
+        prices, market = self._engine.prices, self._market
+        pinned = prices.pinned_index(market.symbol)
+        if pinned is not None:
+            return max(1, int(pinned * market.start_price / self._index_start / market.tick))
+        deviation = self._path.deviation(now_us)
+        fair = self._start + self._start * deviation // UNIT
+        index = self._index_start + self._index_start * deviation / UNIT if market.is_perp else fair * market.tick
+        prices.set_index(market.symbol, index.quantize(INDEX_QUANTUM))
+        return fair
 
     def _cash(self) -> dict[str, Decimal]:
         return {self._market.base: HOUSE_CASH, self._market.quote: HOUSE_CASH}
@@ -97,29 +108,18 @@ class Quoter:
 
 
 class House:
-    """All quoters, ticked together every `tick_us` from `start_us` on."""
+    """All quoters, ticked together."""
 
-    def __init__(self, engine: Engine, *, seed: int, tick_us: int, start_us: int) -> None:
+    def __init__(self, engine: Engine, *, seed: int) -> None:
         markets = list(engine.markets.values())
         self._quoters = [
             Quoter(engine, market, Random(f"{seed}/{market.symbol}"), PricePath(seed, market.base))
             for market in markets
         ]
-        self._tick_us = tick_us
-        self._next_us = start_us - start_us % tick_us  # two venues tick at the same moments
 
-    def advance(self, now_us: int) -> bool:
-        """Run every tick due by `now_us`; True if there was one."""
-        if self._next_us > now_us:
-            return False
-        overdue = (now_us - self._next_us) // self._tick_us
-        if overdue > MAX_CATCH_UP_TICKS:
-            self._next_us += (overdue - MAX_CATCH_UP_TICKS) * self._tick_us
-        while self._next_us <= now_us:
-            for quoter in self._quoters:
-                quoter.tick(self._next_us)
-            self._next_us += self._tick_us
-        return True
+    def tick(self, now_us: int) -> None:
+        for quoter in self._quoters:
+            quoter.tick(now_us)
 
 
 def lay_static_book(engine: Engine, *, seed: int, levels: int, now_us: int) -> None:

@@ -14,8 +14,10 @@ from sandbox.matching import Account, Engine, Market, Order, OrderRequest, Rules
 from sandbox.matching.events import Event, Trade
 from sandbox.records import Records
 from sandbox.tape import Tape
+from sandbox.ticks import Ticks
 
 WARM_UP_TICKS = 40
+SECOND_US = 1_000_000
 
 Listener = Callable[[list[Event], int], None]
 
@@ -41,28 +43,41 @@ class Simulation:
             first_order_id=manner.first_order_id,
             first_update_id=manner.first_update_id,
             rules=manner.rules,
+            start_us=now_us,
         )
         self.tapes = {symbol: Tape() for symbol in self.engine.markets}
         self.records = Records(lag_us=config.history_lag_ms * 1000)
         self.listeners: list[Listener] = []
         for account in config.accounts:
             self.engine.open_account(account.name, dict(account.balances), leverage_limit=account.leverage_limit)
-        self._house: House | None = None
-        if config.makers:
-            tick_us = config.tick_ms * 1000
-            # A venue has a past: ticks before the start give every market trades to show.
-            start_us = now_us - WARM_UP_TICKS * tick_us
-            self._house = House(self.engine, seed=config.seed, tick_us=tick_us, start_us=start_us)
-        elif config.book_levels:
+        tick_us = config.tick_ms * 1000
+        # A venue has a past: ticks before the start give every market trades to show.
+        self._ticks = Ticks(tick_us=tick_us, start_us=now_us - WARM_UP_TICKS * tick_us)
+        self._next_second_us = 0
+        self._house = House(self.engine, seed=config.seed) if config.makers else None
+        if not config.makers and config.book_levels:
             lay_static_book(self.engine, seed=config.seed, levels=config.book_levels, now_us=now_us)
         self.advance(now_us)
         self._tell(now_us)
 
     def advance(self, now_us: int) -> None:
-        """End what is overdue and let the house act up to now."""
-        has_ended = self.engine.end_overdue(now_us)
-        if (self._house is not None and self._house.advance(now_us)) or has_ended:
+        """Let time pass up to now: orders run out, the house acts, funding is paid, prices have their consequences."""
+        has_happened = False
+        for tick_us in self._ticks.due(now_us):
+            has_happened = True
+            self._tick(tick_us)
+        if self.engine.end_overdue(now_us) or has_happened:
             self._tell(now_us)
+
+    def follow_prices(self, now_us: int) -> None:
+        """Let prices that were just set have their consequences at once."""
+        self.engine.follow_prices(now_us)
+        self._tell(now_us)
+
+    def transfer(self, account: Account, asset: str, amount: Decimal, now_us: int) -> None:
+        """Bring money in or, negative, take it out."""
+        self.engine.transfer(account, asset, amount, now_us)
+        self._tell(now_us)
 
     def place(self, account: Account, request: OrderRequest, now_us: int) -> Order:
         """Place an order; raises `Refusal`."""
@@ -72,7 +87,7 @@ class Simulation:
         finally:
             self._tell(now_us)
 
-    def amend(self, order: Order, *, price: Decimal, quantity: Decimal, now_us: int) -> None:
+    def amend(self, order: Order, *, price: Decimal | None, quantity: Decimal, now_us: int) -> None:
         """Change an open order; raises `Refusal`."""
         try:
             self.engine.amend(order, price=price, quantity=quantity, now_us=now_us)
@@ -84,10 +99,21 @@ class Simulation:
         self.engine.cancel(order, now_us)
         self._tell(now_us)
 
-    def cancel_all(self, account: Account, symbol: str, now_us: int) -> list[Order]:
-        orders = self.engine.cancel_all(account, symbol, now_us)
+    def cancel_all(self, account: Account, symbol: str, now_us: int, *, waiting: bool | None = None) -> list[Order]:
+        """Cancel an account's orders of a market: only the waiting ones, only the others, or (by default) all."""
+        orders = self.engine.cancel_all(account, symbol, now_us, waiting=waiting)
         self._tell(now_us)
         return orders
+
+    def _tick(self, now_us: int) -> None:
+        self.engine.end_overdue(now_us)
+        if self._house is not None:
+            self._house.tick(now_us)
+        if now_us >= self._next_second_us:
+            self._next_second_us = now_us - now_us % SECOND_US + SECOND_US
+            self.engine.sample(now_us)
+        self.engine.settle_funding(now_us)
+        self.engine.follow_prices(now_us)
 
     def _tell(self, now_us: int) -> None:
         events = self.engine.take_events(now_us)

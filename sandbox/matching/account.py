@@ -46,7 +46,8 @@ class Balance:
 class Position:
     """The net position in one perpetual; short is negative. `cost` is signed like `quantity`.
 
-    `margin` is what was put aside for it where margin is isolated.
+    `margin` is what was put aside for it where margin is isolated. `funding` is what came (or, negative, went) for it.
+    The closing figures are of the last trade that made it smaller.
     """
 
     id: int
@@ -56,6 +57,12 @@ class Position:
     opened_us: int = 0
     updated_us: int = 0
     margin: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    closed_volume: Decimal = ZERO
+    closing_price: Decimal = ZERO
+    closed_us: int | None = None
+    is_liquidated: bool = False
 
     @property
     def entry_price(self) -> Decimal:
@@ -75,6 +82,8 @@ class Position:
             share = self.cost if closing == held else self._share_of_cost(closing)
             profit = closing * price - share
             self.cost -= share
+            self.closed_volume += abs(closing)
+            self.closing_price = price
         self.cost += (signed_quantity + closing) * price
         self.quantity = held + signed_quantity
         self.realized += profit
@@ -104,7 +113,7 @@ class Exposure:
 class Account:
     """A sub-account. `watched` accounts get events and histories; the house's own need neither.
 
-    `reducing` holds those open orders that are reduce-only.
+    `reducing` holds those open orders that are reduce-only; `reserved` is what open orders hold back as margin.
     """
 
     name: str
@@ -117,6 +126,7 @@ class Account:
     terms: defaultdict[str, Terms] = field(default_factory=lambda: defaultdict(Terms))
     open_orders: dict[int, Order] = field(default_factory=dict)
     reducing: dict[int, Order] = field(default_factory=dict)
+    reserved: Decimal = ZERO
 
     def find_open(self, *, order_id: int | None = None, client_id: ClientId | None = None) -> Order | None:
         """The resting order with this id, or the newest one with this client id (client ids may repeat)."""

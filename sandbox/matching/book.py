@@ -61,10 +61,17 @@ class BookSide:
             level = self.levels[price] = Level(price)
             insort(self.prices, price)
         level.orders[order.id] = order
-        level.quantity += order.remaining
+        level.quantity += order.remaining - order.hidden
+
+    def refill(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Show `quantity` more of what an order hides, as the youngest of its level."""
+        level = self.levels[price]
+        order.hidden -= quantity
+        level.quantity += quantity
+        level.orders.move_to_end(order.id)
 
     def shrink(self, order: Order, price: Decimal, quantity: Decimal) -> None:
-        """Take `quantity` off a resting order, which keeps its place; nothing left removes it."""
+        """Take `quantity` off what a resting order shows; it keeps its place, and nothing left at all removes it."""
         level = self.levels[price]
         level.quantity -= quantity
         order.remaining -= quantity
@@ -106,7 +113,23 @@ class Book:
         self._changed(order, price)
 
     def shrink(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Make a resting order smaller: what it hides goes first."""
+        if order.hidden:
+            unseen = min(order.hidden, quantity)
+            order.hidden -= unseen
+            order.remaining -= unseen
+            quantity -= unseen
+            if not quantity:
+                return
         self._side(order).shrink(order, price, quantity)
+        self._changed(order, price)
+
+    def trade(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Take a trade off what a resting order shows. An iceberg that shows nothing any more shows its next part."""
+        side = self._side(order)
+        side.shrink(order, price, quantity)
+        if order.hidden and order.remaining == order.hidden:
+            side.refill(order, price, min(order.request.visible or ZERO, order.hidden))
         self._changed(order, price)
 
     def take_change(self, time_us: int) -> BookChange | None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sandbox.matching.account import Account
-from sandbox.matching.order import Order, Status
+from sandbox.matching.account import Account, Position
+from sandbox.matching.order import Order, Side, Status
 
 
 class OrderEventKind(StrEnum):
@@ -15,6 +15,9 @@ class OrderEventKind(StrEnum):
     EXPIRED = "expired"
     MODIFIED = "modified"
     REJECTED = "rejected"
+    TRIGGER_PLACED = "trigger_placed"
+    TRIGGERED = "triggered"
+    TRIGGER_FAILED = "trigger_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class PositionEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PositionEvent:
-    """A position moved. Quantity and cost as of this moment: a closed position is gone from the account."""
+    """A position moved. Quantity and cost as of this moment; `position` itself moves on, or is no longer held."""
 
     kind: PositionEventKind
     account: Account
@@ -88,6 +91,55 @@ class PositionEvent:
     quantity: Decimal
     cost: Decimal
     realized: Decimal
+    time_us: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class FundingSettled:
+    """A funding interval of one perpetual is over: longs pay shorts `rate` of their notional, or get it if negative."""
+
+    symbol: str
+    rate: Decimal
+    mark: Decimal
+    index: Decimal
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPaid:
+    """One account's part in a funding: `amount` came (or, negative, went) for the position it held."""
+
+    account: Account
+    settled: FundingSettled
+    position_id: int
+    quantity: Decimal
+    amount: Decimal
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidated:
+    """The venue closed a position for want of margin. `fee` went to the insurance fund, `covered` came from it."""
+
+    account: Account
+    symbol: str
+    position_id: int
+    side: Side  # of the order that closed it
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    covered: Decimal
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money came into an account or, negative, left it."""
+
+    account: Account
+    asset: str
+    amount: Decimal
     time_us: int
 
 
@@ -103,4 +155,14 @@ class BookChange:
     time_us: int
 
 
-Event = Trade | OrderEvent | BalanceEvent | PositionEvent | BookChange
+Event = (
+    Trade
+    | OrderEvent
+    | BalanceEvent
+    | PositionEvent
+    | BookChange
+    | FundingSettled
+    | FundingPaid
+    | Liquidated
+    | Transfer
+)

@@ -9,15 +9,15 @@ from decimal import Decimal
 from sandbox.matching.account import Account, Position
 from sandbox.matching.book import Book
 from sandbox.matching.events import Fill, OrderEventKind, PositionEventKind, Trade
+from sandbox.matching.floor import Floor
 from sandbox.matching.order import Expiry, Order, OrderType, SelfTrade, Status, TimeInForce
-from sandbox.matching.order_margin import OrderMargin
-from sandbox.matching.outbox import Outbox
-from sandbox.matching.reach import crosses, fillable, opposite, reducible, side_of, wanted_at
-from sandbox.matching.rules import Rules
+from sandbox.matching.reach import Bound, crosses, fillable, opposite, reducible, side_of, wanted_at
 from sandbox.matching.settlement import lock_asset, settle_perp, settle_spot
 
 ZERO = Decimal(0)
 ENDINGS = {
+    Status.TRIGGER_FAILED: OrderEventKind.TRIGGER_FAILED,
+    Status.TRIGGERED: OrderEventKind.TRIGGERED,
     Status.CANCELLED: OrderEventKind.CANCELLED,
     Status.EXPIRED: OrderEventKind.EXPIRED,
     Status.REJECTED: OrderEventKind.REJECTED,
@@ -25,17 +25,22 @@ ENDINGS = {
 
 
 class Execution:
-    """Works on the engine's books and accounts, and tells the outbox."""
+    """Works on the engine's books and accounts, and tells the outbox.
 
-    def __init__(self, books: dict[str, Book], outbox: Outbox, order_margin: OrderMargin, rules: Rules) -> None:
+    `bracketed` gathers orders with brackets that have filled, for whoever looks after the legs.
+    """
+
+    def __init__(self, floor: Floor) -> None:
         self.fees_collected: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self._books = books
-        self._outbox = outbox
-        self._order_margin = order_margin
-        self._rules = rules
+        self.bracketed: dict[int, Order] = {}
+        self._books = floor.books
+        self._triggers = floor.triggers
+        self._outbox = floor.outbox
+        self._order_margin = floor.order_margin
+        self._rules = floor.rules
         self._next_position_id = 1
 
-    def run(self, order: Order, book: Book, bound: Decimal | None, now_us: int) -> None:
+    def run(self, order: Order, book: Book, bound: Bound, now_us: int) -> None:
         """Trade up to the bound; rest what is left of a limit order, end whatever may not rest."""
         expiry = self._match(order, book, bound, now_us)
         if not order.is_open:
@@ -55,14 +60,15 @@ class Execution:
         elif request.time_in_force is not TimeInForce.GTC:
             self.end(order, Status.EXPIRED, now_us, Expiry.IMMEDIATE_OR_CANCEL)
         elif order.price is not None:
+            if request.visible is not None:
+                order.hidden = max(ZERO, order.remaining - request.visible)
             book.add(order, order.price)
 
     def end(self, order: Order, status: Status, now_us: int, expiry: Expiry | None = None) -> None:
         """Take an unfilled order (or its rest) out of the book and give back what it held."""
-        order.status = status
-        order.expiry = expiry
-        order.updated_us = now_us
-        if order.market.is_perp and order.quantity is not None:
+        if order.is_waiting:
+            self._triggers.remove(order)
+        elif order.market.is_perp and order.quantity is not None:
             self.expose(order, -order.remaining)
         elif order.locked:
             asset = lock_asset(order)
@@ -71,11 +77,15 @@ class Execution:
             balance.available += order.locked
             order.locked = ZERO
             self._outbox.touch_balance(order.account, asset)
+        order.status = status
+        order.expiry = expiry
+        order.updated_us = now_us
         self._forget(order)
         book = self._books[order.market.symbol]
         if order.price is not None and self._rests(order, book):
             book.shrink(order, order.price, order.remaining)
         order.remaining = ZERO
+        self._order_margin.hold(order)
         self._outbox.order(ENDINGS[status], order, now_us)
 
     def expose(self, order: Order, quantity: Decimal) -> None:
@@ -86,17 +96,25 @@ class Execution:
         else:
             exposure.selling += quantity
 
+    def shrink(self, order: Order, book: Book, excess: Decimal) -> None:
+        """Make a resting order smaller where it is; by all of it takes it out of the book."""
+        if excess and order.price is not None and order.quantity is not None:
+            order.quantity -= excess
+            self.expose(order, -excess)
+            book.shrink(order, order.price, excess)
+            self._order_margin.hold(order)
+
     # -- trading -------------------------------------------------------------------------------------------------
 
-    def _match(self, taker: Order, book: Book, bound: Decimal | None, now_us: int) -> Expiry | None:
+    def _match(self, taker: Order, book: Book, bound: Bound, now_us: int) -> Expiry | None:
         """Trade until nothing is left or nothing fits; say why it stopped where that ends the order."""
         side = opposite(taker, book)
         while True:
             level = side.best()
             if level is None:
                 return Expiry.INSUFFICIENT_LIQUIDITY
-            if not crosses(taker, level.price, bound):
-                return Expiry.PRICE_IMPACT
+            if not crosses(taker, level.price, bound.price):
+                return bound.expiry
             wanted = wanted_at(taker, level.price)
             if not wanted:
                 return None
@@ -108,7 +126,10 @@ class Execution:
                 if rule is not SelfTrade.REJECT_MAKER:
                     return Expiry.SELF_TRADE
                 continue
-            self._trade(taker, maker, book, min(wanted, fillable(maker)), now_us)
+            offered = fillable(maker)
+            if maker.hidden:
+                offered = min(offered, maker.remaining - maker.hidden)
+            self._trade(taker, maker, book, min(wanted, offered), now_us)
             if not taker.is_open:
                 return None
 
@@ -128,7 +149,7 @@ class Execution:
             buyer_is_maker=buy is maker,
             time_us=now_us,
         )
-        book.shrink(maker, price, quantity)
+        book.trade(maker, price, quantity)
         if taker.quantity is not None:
             taker.remaining -= quantity
         self._outbox.add(trade)
@@ -144,11 +165,14 @@ class Execution:
         order.updated_us = trade.time_us
         done = order.quantity is not None and not order.remaining
         order.status = Status.FILLED if done else Status.PARTIALLY_FILLED
+        self._order_margin.hold(order)
         fee, fee_asset, realized = self._settle(order, trade, is_maker=is_maker)
         order.fees += fee
         self.fees_collected[fee_asset] += fee
         if done:
             self._forget(order)
+        if order.request.take_profit is not None or order.request.stop_loss is not None:
+            self.bracketed[order.id] = order
         fill = Fill(order, trade.id, trade.price, trade.quantity, fee, fee_asset, is_maker, trade.time_us, realized)
         self._outbox.order(OrderEventKind.FILLED, order, trade.time_us, fill)
 
@@ -172,8 +196,10 @@ class Execution:
         fee, realized = settle_perp(order, position, price=trade.price, quantity=trade.quantity, fee_rate=rate)
         self._order_margin.settle(order, position, held_before=held_before, price=trade.price)
         position.updated_us = trade.time_us
+        position.fees += fee
         if not position.quantity:
             kind = PositionEventKind.CLOSED
+            position.closed_us = trade.time_us
             del account.positions[market.symbol]
         self._outbox.position(kind, account, market.symbol, position, trade.time_us)
         return fee, market.quote, realized
@@ -181,16 +207,13 @@ class Execution:
     def _follow_position(self, account: Account, book: Book, now_us: int) -> None:
         """Resting reduce-only orders end with the position; unless they are capped at it, they shrink with it too."""
         for order in list(account.reducing.values()):
-            if order.market.symbol != book.symbol or order.price is None or not self._rests(order, book):
+            if order.is_waiting or order.market.symbol != book.symbol or not self._rests(order, book):
                 continue
             allowed = reducible(order)
             if not allowed:
                 self.end(order, Status.EXPIRED, now_us, Expiry.NOT_REDUCING)
             elif not self._rules.caps_reducing and order.remaining > allowed and order.quantity is not None:
-                excess = order.remaining - allowed
-                order.quantity -= excess
-                self.expose(order, -excess)
-                book.shrink(order, order.price, excess)
+                self.shrink(order, book, order.remaining - allowed)
                 self._outbox.order(OrderEventKind.MODIFIED, order, now_us)
 
     @staticmethod

@@ -46,6 +46,9 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    WAITING = "waiting"  # for its trigger
+    TRIGGERED = "triggered"  # over: another order was placed in its stead
+    TRIGGER_FAILED = "trigger_failed"
 
 
 class Expiry(StrEnum):
@@ -59,13 +62,69 @@ class Expiry(StrEnum):
     NOT_REDUCING = "not_reducing"
     WOULD_TAKE = "would_take"
     TIME = "time"
+    LIQUIDATION = "liquidation"
+    SLIPPAGE = "slippage"
+    NO_POSITION = "no_position"  # a trigger had nothing to close
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    INVALID_PRICE = "invalid_price"
+    INVALID_QUANTITY = "invalid_quantity"
+    MARKET_STATE = "market_state"
+
+
+class Origin(StrEnum):
+    """Who wanted an order: its account, or the venue."""
+
+    USER = "user"
+    LIQUIDATION = "liquidation"
+
+
+class PriceSource(StrEnum):
+    """Which price a trigger looks at."""
+
+    LAST = "last"
+    MARK = "mark"
+    INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """When a waiting order comes to life: at `price` or beyond, above it if `rises`, else below.
+
+    With a `callback` it trails: `price` (none: at once) only starts it, on the other side; from there it follows the
+    best price and fires once that is lost by this share.
+    """
+
+    source: PriceSource
+    price: Decimal | None
+    rises: bool
+    callback: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One half of a bracket: where it fires, and the limit it then places; without one it takes the market."""
+
+    source: PriceSource
+    price: Decimal
+    limit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """How far beyond the touch a market order may trade: in ticks, or in per cent."""
+
+    value: Decimal
+    in_ticks: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """A wish. A market order has either `quantity` (base) or `quote_quantity`; a limit order `quantity` and `price`.
 
-    A resting order ends by itself at `expires_us`.
+    A resting order ends by itself at `expires_us`, and shows no more than `visible` of its rest. With a `trigger` it
+    waits first; `share` then stands for `quantity`, as a part of the position there is when it fires. `take_profit` and
+    `stop_loss` close what the order has filled, whichever fires first.
     """
 
     symbol: str
@@ -80,13 +139,21 @@ class OrderRequest:
     self_trade: SelfTrade = SelfTrade.REJECT_TAKER
     client_id: ClientId | None = None
     expires_us: int | None = None
+    visible: Decimal | None = None
+    slippage: Slippage | None = None
+    trigger: Trigger | None = None
+    share: Decimal | None = None
+    take_profit: Leg | None = None
+    stop_loss: Leg | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Order:
     """An accepted order. `quantity` may shrink (reduce-only) or be amended; `locked` is what it still holds back.
 
-    `leverage` and `isolated` are what the account had chosen when it was placed.
+    `leverage` and `isolated` are what the account had chosen when it was placed. `hidden` is the part of `remaining`
+    that the book does not show. `related` is the order this one came from: the trigger it was placed for, or the order
+    whose fills a bracket's leg closes. `valued_at` is the price its margin is counted at, `reserved` that margin.
     """
 
     id: int
@@ -107,10 +174,21 @@ class Order:
     fees: Decimal = ZERO
     leverage: int = 1
     isolated: bool = False
+    hidden: Decimal = ZERO
+    valued_at: Decimal = ZERO
+    reserved: Decimal = ZERO
+    origin: Origin = Origin.USER
+    related: "Order | None" = None
+    triggered_us: int | None = None
 
     @property
     def is_open(self) -> bool:
-        return self.status in (Status.NEW, Status.PARTIALLY_FILLED)
+        """Whether it may still trade or be cancelled; a waiting order is open too."""
+        return self.status in (Status.NEW, Status.PARTIALLY_FILLED, Status.WAITING)
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status is Status.WAITING
 
     @property
     def is_buy(self) -> bool:

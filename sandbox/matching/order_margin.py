@@ -15,10 +15,11 @@ ZERO = Decimal(0)
 
 
 class OrderMargin:
-    """Answers for perpetuals that settle in one asset. Reads accounts; changes only a position's own margin."""
+    """Answers for perpetuals that settle in one asset. Keeps what orders hold back, and isolated positions' margin."""
 
-    def __init__(self, mark_of: Callable[[str], Decimal]) -> None:
+    def __init__(self, mark_of: Callable[[str], Decimal], *, is_used: bool) -> None:
         self._mark_of = mark_of
+        self.is_used = is_used
 
     def needed(self, order: Order, price: Decimal, quantity: Decimal | None = None) -> Decimal:
         """What the unfilled rest of an order, or another quantity of it, takes at a price."""
@@ -27,9 +28,13 @@ class OrderMargin:
         amount = (order.remaining if quantity is None else quantity) * price
         return amount / order.leverage + amount * order.account.fees.rate(is_perp=True, is_maker=False)
 
-    def reserved(self, account: Account) -> Decimal:
-        """What all open orders hold back."""
-        return sum((self.needed(order, order.price or ZERO) for order in account.open_orders.values()), ZERO)
+    def hold(self, order: Order) -> None:
+        """Let an order hold back what it takes now; nothing once it is over."""
+        if not self.is_used or not order.account.watched:
+            return
+        needed = self.needed(order, order.valued_at) if order.is_open else ZERO
+        order.account.reserved += needed - order.reserved
+        order.reserved = needed
 
     def held(self, account: Account) -> Decimal:
         """What all positions hold."""
@@ -45,16 +50,15 @@ class OrderMargin:
     def free(self, account: Account, asset: str) -> Decimal:
         """What may be used for something new; below zero when losses have eaten into what is held."""
         cash = account.balances[asset].available
-        return cash + self.unrealized(account) - self.held(account) - self.reserved(account)
+        return cash + self.unrealized(account) - self.held(account) - account.reserved
 
-    def check(self, order: Order, price: Decimal) -> None:
+    def check(self, order: Order) -> None:
         """Refuse a new order that needs more than is free."""
-        self._check(order, self.needed(order, price), self.free(order.account, order.market.quote))
+        self._check(order, self.needed(order, order.valued_at), self.free(order.account, order.market.quote))
 
     def check_amended(self, order: Order, price: Decimal, remaining: Decimal) -> None:
         """Refuse a change of an open order; what it holds now counts as free."""
-        released = self.needed(order, order.price or ZERO)
-        free = self.free(order.account, order.market.quote) + released
+        free = self.free(order.account, order.market.quote) + order.reserved
         self._check(order, self.needed(order, price, remaining), free)
 
     @staticmethod

@@ -9,11 +9,15 @@ from sandbox.matching.events import (
     BalanceEvent,
     Event,
     Fill,
+    FundingPaid,
+    FundingSettled,
+    Liquidated,
     OrderEvent,
     OrderEventKind,
     PositionEvent,
     PositionEventKind,
     Trade,
+    Transfer,
 )
 from sandbox.matching.order import Order
 
@@ -26,8 +30,8 @@ class Outbox:
         self._positions: list[PositionEvent] = []
         self._balances: dict[tuple[str, str], Account] = {}
 
-    def add(self, trade: Trade) -> None:
-        self._events.append(trade)
+    def add(self, event: Trade | FundingSettled | FundingPaid | Liquidated | Transfer) -> None:
+        self._events.append(event)
 
     def order(self, kind: OrderEventKind, order: Order, now_us: int, fill: Fill | None = None) -> None:
         if order.account.watched:
@@ -59,7 +63,15 @@ class Outbox:
     def position(self, kind: PositionEventKind, account: Account, symbol: str, position: Position, now_us: int) -> None:
         if account.watched:
             event = PositionEvent(
-                kind, account, symbol, position.id, position.quantity, position.cost, position.realized, now_us
+                kind,
+                account,
+                symbol,
+                position.id,
+                position.quantity,
+                position.cost,
+                position.realized,
+                now_us,
+                position,
             )
             self._positions.append(event)
 

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from sandbox.matching.book import Book, BookSide, Level
-from sandbox.matching.order import Order, SelfTrade
+from sandbox.matching.order import Expiry, Order, Origin, SelfTrade
 
 ZERO = Decimal(0)
+
+
+class Bound(NamedTuple):
+    """The worst price an order may trade at (none: any), and how an order ends that would have to go beyond."""
+
+    price: Decimal | None = None
+    expiry: Expiry = Expiry.PRICE_IMPACT
 
 
 def opposite(order: Order, book: Book) -> BookSide:
@@ -26,14 +34,24 @@ def crosses(order: Order, price: Decimal, bound: Decimal | None) -> bool:
     return price <= bound if order.is_buy else price >= bound
 
 
-def worst_price(order: Order, book: Book) -> Decimal | None:
-    """The worst price the order may trade at: its limit, or for a market order the market's impact bound."""
+def bound_of(order: Order, book: Book) -> Bound:
+    """An order's limit; for a market order what the market's impact bound and its own tolerance leave of the book."""
     if order.price is not None:
-        return order.price
-    impact, best = order.market.impact, opposite(order, book).best()
-    if impact is None or best is None:
-        return None
-    return best.price * (impact.high if order.is_buy else impact.low)
+        return Bound(order.price)
+    best = opposite(order, book).best()
+    if best is None or order.origin is Origin.LIQUIDATION:
+        return Bound()
+    bounds = []
+    if (impact := order.market.impact) is not None:
+        bounds.append(Bound(best.price * (impact.high if order.is_buy else impact.low)))
+    if (slippage := order.request.slippage) is not None:
+        unit = order.market.tick if slippage.in_ticks else best.price / 100
+        away = slippage.value * unit
+        bounds.append(Bound(best.price + away if order.is_buy else best.price - away, Expiry.SLIPPAGE))
+    if not bounds:
+        return Bound()
+    tightest = min if order.is_buy else max
+    return tightest(bounds, key=lambda bound: bound.price or ZERO)
 
 
 def wanted_at(order: Order, price: Decimal) -> Decimal:

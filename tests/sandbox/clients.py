@@ -15,7 +15,18 @@ import httpx
 from nacl.signing import SigningKey
 
 from sandbox.config import SandboxConfig
-from sandbox.matching import Account, Engine, Market, MarketKind, OrderRequest, OrderType, Rules, Side
+from sandbox.matching import (
+    Account,
+    Engine,
+    FundingTerms,
+    MarginFunction,
+    Market,
+    MarketKind,
+    OrderRequest,
+    OrderType,
+    Rules,
+    Side,
+)
 from sandbox.server import Urls, running
 
 TLS = ssl.create_default_context()  # loaded once: httpx loads one per client, which takes longer than most tests
@@ -164,6 +175,8 @@ PERP = Market(
     Decimal("0.01"),
     Decimal(100),
     Decimal("0.01"),
+    maintenance=MarginFunction(Decimal("0.02")),
+    funding=FundingTerms(3_600_000_000),
 )
 
 

@@ -1,5 +1,6 @@
 """The matching engine: single rules by example, and what holds whatever happens by property."""
 
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,12 @@ from sandbox.matching import (
     Band,
     Engine,
     Expiry,
+    Leg,
     Market,
     MarketKind,
     OrderRequest,
     OrderType,
+    PriceSource,
     Reason,
     Refusal,
     Rules,
@@ -23,6 +26,7 @@ from sandbox.matching import (
     Side,
     Status,
     TimeInForce,
+    Trigger,
 )
 from sandbox.matching.events import OrderEvent, OrderEventKind, Trade
 from tests.sandbox.clients import engine, wish
@@ -225,7 +229,7 @@ def test_update_ids_rise_by_one_per_change_and_changes_join() -> None:
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", "c"]),
-        st.sampled_from(["place", "place", "place", "market", "quote", "cancel"]),
+        st.sampled_from(["place", "place", "place", "market", "quote", "cancel", "special", "special", "price"]),
         st.sampled_from(["buy", "sell"]),
         st.integers(9_950, 10_050),
         st.integers(1, 400),
@@ -241,6 +245,12 @@ ACTIONS = st.lists(
 
 def act(market: Engine, account: Account, action: Any, now_us: int) -> None:
     _, kind, side, ticks, steps, perp, time, rule, post_only, reduce_only = action
+    if kind == "price":
+        events_of_price(market, action, now_us)
+        return
+    if kind == "special":
+        waiting_or_iceberg(market, account, action, now_us)
+        return
     if kind == "cancel":
         for order in list(account.open_orders.values())[:1]:
             market.cancel(order, now_us)
@@ -266,7 +276,7 @@ def act(market: Engine, account: Account, action: Any, now_us: int) -> None:
     assert order.request.quote_quantity is None or order.executed_quote <= order.request.quote_quantity
 
 
-def check(market: Engine) -> None:
+def check(market: Engine, cash_each: int) -> None:
     """What must hold between any two operations."""
     for book in market.books.values():
         if book.bids.prices and book.asks.prices:
@@ -274,9 +284,11 @@ def check(market: Engine) -> None:
         for side in (book.bids, book.asks):
             assert side.prices == sorted(side.levels)
             for level in side.levels.values():
-                ids = [order.id for order in level.orders.values()]
+                orders = level.orders.values()
+                # Refilled icebergs and triggers that fired queue by when that was.
+                ids = [order.id for order in orders if order.request.visible is None and order.triggered_us is None]
                 assert ids == sorted(ids)
-                assert level.quantity == sum(order.remaining for order in level.orders.values())
+                assert level.quantity == sum(order.remaining - order.hidden for order in level.orders.values())
                 assert all(order.is_open and order.remaining > 0 for order in level.orders.values())
     for account in market.accounts.values():
         locked = {"USDC": D(0), "SOL": D(0)}
@@ -285,29 +297,59 @@ def check(market: Engine) -> None:
                 locked["USDC" if order.is_buy else "SOL"] += order.locked
         assert all(account.balances[asset].locked == amount for asset, amount in locked.items())
         exposure = account.exposures["SOL_USDC_PERP"]
-        perps = [order for order in account.open_orders.values() if order.market.is_perp]
+        perps = [order for order in account.open_orders.values() if order.market.is_perp and not order.is_waiting]
         assert exposure.buying == sum(order.remaining for order in perps if order.is_buy)
         assert exposure.selling == sum(order.remaining for order in perps if not order.is_buy)
+        if market.order_margin.is_used:
+            needs = (market.order_margin.needed(order, order.valued_at) for order in account.open_orders.values())
+            assert account.reserved == sum(needs)
     holdings = list(market.accounts.values())
     positions = [position for account in holdings for position in account.positions.values()]
     assert sum(position.quantity for position in positions) == 0
     assert sum(account.balances["SOL"].total for account in holdings) + market.fees_collected["SOL"] == 3 * 500
     # A position's cost is money that has not settled yet: with it, cash and fees add up to what there was.
     cash = sum(account.balances["USDC"].total for account in holdings) - sum(position.cost for position in positions)
-    assert cash + market.fees_collected["USDC"] == 3 * 20_000
+    assert cash + market.fees_collected["USDC"] + market.liquidation.fund == 3 * cash_each
 
 
 OTHER_RULES = Rules(keeps_rejected=True, caps_reducing=True, reserves_margin=True)
+REPLACING = Rules(replaces_triggered=True, liquidation_fee=D("0.005"))
+
+
+def events_of_price(market: Engine, action: Any, now_us: int) -> None:
+    """Let the prices follow the action's, and a while pass for funding."""
+    ticks, steps = action[3], action[4]
+    market.prices.pin_index("SOL_USDC_PERP", D(ticks * steps) / 20_000)
+    market.prices.pin_mark("SOL_USDC_PERP", D(ticks * steps) / 20_000)
+    market.sample(now_us)
+    market.settle_funding(now_us * 3_600_000_000)
+    market.follow_prices(now_us)
+
+
+def waiting_or_iceberg(market: Engine, account: Account, action: Any, now_us: int) -> None:
+    _, _, side, ticks, steps, is_waiting, _, rule, has_legs, reduce_only = action
+    price, quantity = D(ticks) / 100, D(steps) / 100
+    more: dict[str, Any] = {"perp": True, "self_trade": rule}
+    if is_waiting:
+        more["trigger"] = Trigger(list(PriceSource)[steps % 3], price, rises=has_legs)
+        more["reduce_only"] = reduce_only
+    else:
+        more["visible"] = max(D("0.01"), quantity - quantity % 1)
+        if has_legs:
+            more["take_profit"] = Leg(PriceSource.LAST, price + (1 if side == "buy" else -1))
+            more["stop_loss"] = Leg(PriceSource.MARK, price + (-1 if side == "buy" else 1), price)
+    with contextlib.suppress(Refusal):
+        market.place(account, wish(side, str(price), str(quantity), **more), now_us)
 
 
 @settings(max_examples=120, deadline=None)
-@given(ACTIONS, st.sampled_from([Rules(), OTHER_RULES]))
-def test_nothing_is_lost_crossed_or_overtaken(actions: list[Any], rules: Rules) -> None:
-    market, accounts = engine("a", "b", "c", cash=20_000, coins=500, rules=rules)
+@given(ACTIONS, st.sampled_from([Rules(), OTHER_RULES, REPLACING]), st.sampled_from([200, 20_000]))
+def test_nothing_is_lost_crossed_or_overtaken(actions: list[Any], rules: Rules, cash: int) -> None:
+    market, accounts = engine("a", "b", "c", cash=cash, coins=500, rules=rules)
     by_name = {account.name: account for account in accounts}
     for now_us, action in enumerate(actions):
         act(market, by_name[action[0]], action, now_us)
-        check(market)
+        check(market, cash)
 
 
 @settings(max_examples=40, deadline=None)

@@ -33,7 +33,7 @@ def test_a_post_only_order_that_would_take_is_kept_as_rejected() -> None:
     kinds = [event.kind for event in market.take_events(1) if isinstance(event, OrderEvent)]
     assert kinds == [OrderEventKind.REJECTED]
     assert b.open_orders == {}
-    assert market.order_margin.reserved(b) == 0
+    assert b.reserved == 0
 
 
 def test_a_reduce_only_order_trades_no_more_than_its_position_as_taker_and_as_maker() -> None:
