@@ -4,12 +4,10 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import replace
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from sandbox.control import PREFIX, answer_control
+from sandbox.edges import FRAMES
 from sandbox.face import Admission, Caller, Request, Response
 from sandbox.faults import Answer, Fault, Hangup, When
 from sandbox.ledger import Seen
@@ -22,15 +20,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SOCKET_PATHS = ("/", "/ws")
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-class ExposedTransport(HttpToolsProtocol):
-    """uvicorn's protocol, which also lets the application reach the connection it has to break."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        extensions: Any = {"sandbox.transport": self.transport}
-        self.scope["extensions"] = extensions
 
 
 class Application:
@@ -48,11 +37,11 @@ class Application:
     # -- HTTP ----------------------------------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _request(scope, self._world.clock.now_us())
+        arrived_us = self._world.clock.now_us()
+        request = _request(scope, await _body(receive), arrived_us)
         if request.path.startswith(PREFIX):
-            await _send(send, answer_control(self._world, await _with_body(request, receive)))
+            await _send(send, answer_control(self._world, request))
             return
-        request = await _with_body(request, receive)
         admission = self._world.face.admit(request)
         response, fault = self._answer(request, admission)
         self._record(request, admission.caller, response, fault)
@@ -119,21 +108,21 @@ class Application:
 
 
 async def _write(connection: Connection, send: Send) -> None:
-    while (text := await connection.next_frame()) is not None:
-        await send({"type": "websocket.send", "text": text})
+    while (frames := await connection.next_frames()) is not None:
+        await send({"type": FRAMES, "bytes": frames})
     await send({"type": "websocket.close", "code": connection.close_code or 1000})
 
 
-def _request(scope: Scope, now_us: int) -> Request:
+def _request(scope: Scope, body: bytes, arrived_us: int) -> Request:
     return Request(
         method=scope["method"],
         path=scope["path"],
         target=_target(scope),
         query_string=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        body=b"",
+        body=body,
         address=_address(scope),
-        arrived_us=now_us,
+        arrived_us=arrived_us,
     )
 
 
@@ -149,15 +138,13 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else "unknown"
 
 
-async def _with_body(request: Request, receive: Receive) -> Request:
+async def _body(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body", False):
         message = await receive()
         body += message.get("body", b"")
-    if not body:
-        return request
-    return replace(request, body=body)
+    return body
 
 
 async def _send(send: Send, response: Response) -> None:

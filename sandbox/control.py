@@ -93,7 +93,8 @@ def _expire_tokens(world: World, question: Question) -> Response:
 
 
 def _clock(world: World, question: Question) -> Response:
-    return _json({"time": world.clock.now_us() // 1000})
+    config = world.config
+    return _json({"time": world.clock.now_us() // 1000, "kind": config.clock.value, "rate": config.clock_rate})
 
 
 def _leap(world: World, question: Question) -> Response:

@@ -32,6 +32,45 @@ class Standing:
 
 
 @dataclass(slots=True)
+class Bucket:
+    """Holds as many requests as the limit and is refilled evenly; starts full.
+
+    `level` counts in parts of a request, one period's microseconds to each: exact, for each microsecond brings as many
+    parts as the limit.
+    """
+
+    limit: int
+    period_us: int
+    level: int = field(init=False)
+    seen_us: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.level = self.limit * self.period_us
+
+    def refill(self, now_us: int, limit: int) -> None:
+        """Let time pass up to now; a limit that has changed takes effect now."""
+        self.limit = limit
+        self.level = min(limit * self.period_us, self.level + (now_us - self.seen_us) * limit)
+        self.seen_us = now_us
+
+    def take(self, requests: int = 1) -> None:
+        self.level -= requests * self.period_us
+
+    @property
+    def used(self) -> int:
+        """Of the limit; what is refilled in part is still used."""
+        return self.limit - self.level // self.period_us
+
+    @property
+    def next_us(self) -> int:
+        """When it holds one request more, from the time last seen; that time itself, if it is full."""
+        if self.level >= self.limit * self.period_us:
+            return self.seen_us
+        missing = self.period_us - self.level % self.period_us
+        return self.seen_us + -(-missing // self.limit)
+
+
+@dataclass(slots=True)
 class Tally:
     """One caller's requests of one class."""
 
@@ -47,6 +86,10 @@ class Tally:
     clock_windows: dict[int, int] = field(default_factory=dict)
     opened_windows: dict[int, int] = field(default_factory=dict)
     breach_times_us: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_BREACHES))
+    bucket: Bucket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bucket = Bucket(self.limit, self.period_us)
 
     def arrived(self, now_us: int) -> bool:
         """Count an arrival; False if any kind of counting says it is one too many."""
@@ -64,6 +107,7 @@ class Tally:
         clock_window = now_us - now_us % self.period_us
         _count(self.clock_windows, clock_window)
         _count(self.opened_windows, self.opened_us)
+        self.bucket.take()
         return True
 
     def give_back(self) -> None:
@@ -72,6 +116,7 @@ class Tally:
         self.opened_count -= 1
         self.clock_windows[latest_us - latest_us % self.period_us] -= 1
         self.opened_windows[self.opened_us] -= 1
+        self.bucket.take(-1)
 
     def standing(self, now_us: int) -> Standing:
         """By the kind of counting that leaves least; of equal ones, the one that frees room last."""
@@ -80,6 +125,7 @@ class Tally:
             Counting.ROLLING: (self.recent[0] if self.recent else now_us) + self.period_us,
             Counting.FIRST_REQUEST: (self.opened_us if self.opened_count else now_us) + self.period_us,
             Counting.CLOCK: now_us - now_us % self.period_us + self.period_us,
+            Counting.BUCKET: self.bucket.next_us,
         }
         used, resets_us = max((counts[kind], ends[kind]) for kind in self.counting)
         return Standing(self.limit, max(0, self.limit - used), resets_us)
@@ -89,10 +135,12 @@ class Tally:
             self.recent.popleft()
         if now_us >= self.opened_us + self.period_us:
             self.opened_count = 0
+        self.bucket.refill(now_us, self.limit)
         return {
             Counting.ROLLING: len(self.recent),
             Counting.FIRST_REQUEST: self.opened_count,
             Counting.CLOCK: self.clock_windows.get(now_us - now_us % self.period_us, 0),
+            Counting.BUCKET: self.bucket.used,
         }
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from typing import Any
 
 import uvicorn
 
-from sandbox.asgi import Application, ExposedTransport
-from sandbox.clock import Clock, SteadyClock
-from sandbox.config import SandboxConfig
+from sandbox.asgi import Application
+from sandbox.clock import clock_of
+from sandbox.config import ClockKind, SandboxConfig
+from sandbox.edges import ExposedTransport, WrittenFrames
 from sandbox.world import World
 
 # How often the house acts and periodic streams are looked at, whatever the market makers' own tick.
 HEARTBEAT_S = 0.05
+SHORTEST_HEARTBEAT_S = 0.005
 SHUTDOWN_GRACE_S = 1
+LOOK_AGAIN_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,14 @@ class _Server(uvicorn.Server):
     def leave(self) -> None:
         self.should_exit = True
         self._leaving.set()
+
+    async def let_go(self, grace_s: float) -> None:
+        """Leave sockets that were told goodbye open for so long, or until their clients have closed them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                connections = self.server_state.connections
+                while any(isinstance(item, WrittenFrames) for item in connections):  # noqa: ASYNC110 - a bare set
+                    await asyncio.sleep(LOOK_AGAIN_S)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,25 +79,26 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def running(config: SandboxConfig, *, clock: Clock | None = None) -> AsyncIterator[Urls]:
+async def running(config: SandboxConfig) -> AsyncIterator[Urls]:
     """Serve one simulated venue for the length of the block.
 
     Raises `OSError` if the port is taken. Open sockets are closed at the end, in the venue's way.
     """
-    world = World(config, clock or SteadyClock(config.clock_skew_ms))
+    world = World(config, clock_of(config))
     listener = _listener(config.host, config.port)
     port = int(listener.getsockname()[1])
     server = _Server(_uvicorn_config(world, config))
     # Not a task group: what fails inside the caller's block must reach the caller as it is, not in an exception group.
     with listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        beating = asyncio.create_task(_beat(world, server))
+        beating = asyncio.create_task(_beat(world, server, _heartbeat_s(config)))
         coming_up = asyncio.create_task(server.up.wait())
         try:
             await asyncio.wait([coming_up, serving], return_when=asyncio.FIRST_COMPLETED)
             yield Urls(f"http://{config.host}:{port}", f"ws://{config.host}:{port}", port, world)
         finally:
             world.hub.close_all(world.face.going_away_code)
+            await server.let_go(world.face.close_grace_s)
             server.leave()
             beating.cancel()
             coming_up.cancel()
@@ -93,12 +106,23 @@ async def running(config: SandboxConfig, *, clock: Clock | None = None) -> Async
         _raise_failure(serving, beating)
 
 
-async def _beat(world: World, server: _Server) -> None:
+def _heartbeat_s(config: SandboxConfig) -> float:
+    """As often as the venue's time wants it. A clock that stands still needs none: who moves it sees to the rest."""
+    match config.clock:
+        case ClockKind.STEPPED:
+            return math.inf
+        case ClockKind.SCALED:
+            return max(SHORTEST_HEARTBEAT_S, HEARTBEAT_S / config.clock_rate)
+        case ClockKind.REAL:
+            return HEARTBEAT_S
+
+
+async def _beat(world: World, server: _Server, every_s: float) -> None:
     """Let time pass in the world. A world that cannot go on does not go on answering either."""
     try:
         while True:
             world.advance()
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(every_s)
     finally:
         server.leave()
 
@@ -127,7 +151,7 @@ def _uvicorn_config(world: World, config: SandboxConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=ExposedTransport,
-        ws="websockets-sansio",
+        ws=WrittenFrames,
         ws_ping_interval=config.ping_interval_s,
         ws_ping_timeout=config.ping_timeout_s,
         ws_per_message_deflate=False,
@@ -136,6 +160,7 @@ def _uvicorn_config(world: World, config: SandboxConfig) -> uvicorn.Config:
         log_config=None,
         log_level="critical",
         server_header=False,
+        proxy_headers=False,  # a caller is who is connected, whatever it says of itself
         timeout_keep_alive=75,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         backlog=2048,

@@ -112,6 +112,8 @@ class Simulation:
         if now_us >= self._next_second_us:
             self._next_second_us = now_us - now_us % SECOND_US + SECOND_US
             self.engine.sample(now_us)
+            for symbol, tape in self.tapes.items():
+                tape.observe(mark=self.engine.mark(symbol), index=self.engine.prices.index(symbol), now_us=now_us)
         self.engine.settle_funding(now_us)
         self.engine.follow_prices(now_us)
 

@@ -1,13 +1,23 @@
-"""Who listens to what: WebSocket connections with bounded outgoing queues, and topics. No wire format in here."""
+"""Who listens to what: WebSocket connections with bounded outgoing queues, and topics. No venue's format in here."""
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 
 # A reader this far behind is cut off: no venue keeps unlimited frames for one client.
 MAX_PENDING = 20_000
 
 Topic = tuple[str | None, str]  # (account or None for public, stream name)
+
+
+def text_frame(text: str) -> bytes:
+    """A text message as one frame of the WebSocket protocol, unmasked as servers send it (RFC 6455, 5.2)."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return bytes((0x81, length)) + payload
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
 
 
 class Connection:
@@ -17,16 +27,20 @@ class Connection:
         self.address = address
         self.topics: set[Topic] = set()
         self.close_code: int | None = None
-        self._pending: deque[str] = deque()
+        self._pending: list[bytes] = []
         self._ready = asyncio.Event()
 
     def send(self, text: str) -> None:
+        self.send_frame(text_frame(text))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is a frame already: many connections share its bytes."""
         if self.close_code is not None:
             return
         if len(self._pending) >= MAX_PENDING:
             self.close(1008)
             return
-        self._pending.append(text)
+        self._pending.append(frame)
         self._ready.set()
 
     def close(self, code: int) -> None:
@@ -35,14 +49,15 @@ class Connection:
             self.close_code = code
             self._ready.set()
 
-    async def next_frame(self) -> str | None:
-        """The next text to send, or None once the connection is to be closed."""
+    async def next_frames(self) -> bytes | None:
+        """All that is to be sent by now, in one piece, or None once the connection is to be closed."""
         while not self._pending:
             if self.close_code is not None:
                 return None
             self._ready.clear()
             await self._ready.wait()
-        return self._pending.popleft()
+        frames, self._pending = self._pending, []
+        return b"".join(frames)
 
 
 class Hub:
@@ -79,8 +94,9 @@ class Hub:
         return topic in self._listeners
 
     def publish(self, topic: Topic, text: str) -> None:
+        frame = text_frame(text)
         for connection in self.listeners(topic):
-            connection.send(text)
+            connection.send_frame(frame)
 
     def listeners(self, topic: Topic) -> Iterable[Connection]:
         return self._listeners.get(topic, ())

@@ -120,7 +120,10 @@ class FundingPaid:
 
 @dataclass(frozen=True, slots=True)
 class Liquidated:
-    """The venue closed a position for want of margin. `fee` went to the insurance fund, `covered` came from it."""
+    """The venue closed a position for want of margin. `fee` went to the insurance fund, `covered` came from it.
+
+    `equity` was what stood for the position, and others on the same margin, `maintenance` what keeping them asked for.
+    """
 
     account: Account
     symbol: str
@@ -130,6 +133,8 @@ class Liquidated:
     quantity: Decimal
     fee: Decimal
     covered: Decimal
+    equity: Decimal
+    maintenance: Decimal
     time_us: int
 
 

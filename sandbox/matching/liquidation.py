@@ -5,6 +5,7 @@ goes to the insurance fund, and the fund covers what is then missing. Engine int
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from sandbox.matching.account import Account, Position
 from sandbox.matching.entry import Entry
@@ -15,6 +16,13 @@ from sandbox.matching.market import Market
 from sandbox.matching.order import Expiry, OrderRequest, OrderType, Origin, Side, Status, TimeInForce
 
 ZERO = Decimal(0)
+
+
+class Standing(NamedTuple):
+    """What stands for positions, and what keeping them asks for."""
+
+    equity: Decimal
+    maintenance: Decimal
 
 
 class Liquidation:
@@ -33,32 +41,34 @@ class Liquidation:
     def run(self, account: Account, now_us: int) -> None:
         """Close whatever of this account has fallen below its maintenance margin."""
         cross = [symbol for symbol in account.positions if not account.terms[symbol].isolated]
-        if cross and self.is_short(self._margin.equity(account), self.cross_maintenance(account)):
-            self._close(account, cross, now_us)
+        if cross:
+            standing = Standing(self._margin.equity(account), self.cross_maintenance(account))
+            self._close_if_short(account, cross, standing, now_us)
         for symbol, position in list(account.positions.items()):
             if account.terms[symbol].isolated:
                 worth = position.margin + position.unrealized(self._mark_of(symbol))
-                if self.is_short(worth, self._margin.maintenance(account, symbol)):
-                    self._close(account, [symbol], now_us)
+                standing = Standing(worth, self._margin.maintenance(account, symbol))
+                self._close_if_short(account, [symbol], standing, now_us)
 
     def cross_maintenance(self, account: Account) -> Decimal:
         """What keeping all positions on cross margin asks for."""
         cross = (symbol for symbol in account.positions if not account.terms[symbol].isolated)
         return sum((self._margin.maintenance(account, symbol) for symbol in cross), ZERO)
 
-    def is_short(self, worth: Decimal, maintenance: Decimal) -> bool:
-        return worth < maintenance * self._rules.liquidation_ratio
-
-    def _close(self, account: Account, symbols: list[str], now_us: int) -> None:
+    def _close_if_short(self, account: Account, symbols: list[str], standing: Standing, now_us: int) -> None:
+        if standing.equity >= standing.maintenance * self._rules.liquidation_ratio:
+            return
         for order in list(account.open_orders.values()):
             if order.market.symbol in symbols:
                 self._execution.end(order, Status.EXPIRED, now_us, Expiry.LIQUIDATION)
         for symbol in symbols:
             position = account.positions.get(symbol)
             if position is not None:
-                self._close_position(account, self._markets[symbol], position, now_us)
+                self._close_position(account, self._markets[symbol], position, standing, now_us)
 
-    def _close_position(self, account: Account, market: Market, position: Position, now_us: int) -> None:
+    def _close_position(
+        self, account: Account, market: Market, position: Position, standing: Standing, now_us: int
+    ) -> None:
         position.is_liquidated = True
         side = Side.SELL if position.quantity > 0 else Side.BUY
         request = OrderRequest(
@@ -90,6 +100,8 @@ class Liquidation:
                 quantity=order.executed,
                 fee=fee,
                 covered=covered,
+                equity=standing.equity,
+                maintenance=standing.maintenance,
                 time_us=now_us,
             )
         )

@@ -88,7 +88,7 @@ class Margin:
         available = account.balances[asset].available
         if asset != self.settle_asset or not account.exposures:
             return available
-        return min(available, self._free_equity(account))
+        return min(available, self.free_equity(account))
 
     def check(self, account: Account, market: Market, *, is_buy: bool, quantity: Decimal, price: Decimal) -> None:
         """Refuse an order whose exposure the account cannot carry. One that adds no exposure is always carried."""
@@ -100,12 +100,15 @@ class Margin:
             return
         mark = self._mark_of(market.symbol)
         held, wanted = before * mark, before * mark + (after - before) * price
+        limit = self._rules.position_limit
+        if limit is not None and wanted > limit:
+            raise Refusal(Reason.POSITION_LIMIT)
         needed = wanted * self.initial_rate(account, market, wanted) - held * self.initial_rate(account, market, held)
-        free = self._free_equity(account)
+        free = self.free_equity(account)
         if needed > free:
             raise Refusal(Reason.INSUFFICIENT_MARGIN, required=needed, available=max(ZERO, free))
 
-    def _free_equity(self, account: Account) -> Decimal:
+    def free_equity(self, account: Account) -> Decimal:
         """Equity that neither open exposure nor spot orders hold back."""
         free = self.equity(account) - self.required(account)
         settle_asset = self.settle_asset

@@ -67,6 +67,7 @@ class Expiry(StrEnum):
     NO_POSITION = "no_position"  # a trigger had nothing to close
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_MARGIN = "insufficient_margin"
+    POSITION_LIMIT = "position_limit"
     INVALID_PRICE = "invalid_price"
     INVALID_QUANTITY = "invalid_quantity"
     MARKET_STATE = "market_state"

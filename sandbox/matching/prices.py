@@ -61,10 +61,10 @@ class Prices:
         pinned = self._pinned_marks.get(symbol)
         if pinned is not None:
             return pinned
-        basis, index = self._bases.get(symbol), self.index(symbol)
-        if basis is None or self.mid(symbol) is None:
+        basis, index, book = self._bases.get(symbol), self.index(symbol), self._books[symbol]
+        if basis is None or book.bids.best() is None or book.asks.best() is None:
             return index
-        return sorted((index, index + basis.average, self._books[symbol].last_price))[1]
+        return sorted((index, index + basis.average, book.last_price))[1]
 
     def mid(self, symbol: str) -> Decimal | None:
         """The middle of the book; None while a side is empty."""

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NOT_REDUCING = "not_reducing"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_MARGIN = "insufficient_margin"
+    POSITION_LIMIT = "position_limit"
     MARKET_STATE = "market_state"  # the market takes no such orders now
 
 

@@ -23,6 +23,7 @@ class Rules:
     `reserves_margin`: every open order holds back its own margin and taker fee, by the leverage the account has chosen.
     `replaces_triggered`: a trigger that fires places another order, which points back; otherwise it goes on as itself.
     `collateral`: what else than the settle asset an account's equity is made of.
+    `position_limit`: the largest notional an account's exposure in one market may come to.
     `half_initial`: the maintenance margin is half of what the account's own leverage asks for, not the market's.
     `liquidation_ratio`: equity below this many times the maintenance margin liquidates. `liquidation_fee`: the share of
     the closed notional that goes to the insurance fund.
@@ -33,6 +34,7 @@ class Rules:
     reserves_margin: bool = False
     replaces_triggered: bool = False
     collateral: tuple[Collateral, ...] = ()
+    position_limit: Decimal | None = None
     half_initial: bool = False
     liquidation_ratio: Decimal = Decimal(1)
     liquidation_fee: Decimal = Decimal(0)

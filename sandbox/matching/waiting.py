@@ -13,7 +13,7 @@ from sandbox.matching.entry import Entry
 from sandbox.matching.events import OrderEventKind
 from sandbox.matching.execution import Execution
 from sandbox.matching.floor import Floor
-from sandbox.matching.market import Market
+from sandbox.matching.market import Market, MarketState
 from sandbox.matching.order import Expiry, Leg, Order, OrderRequest, OrderType, PriceSource, Side, Status, Trigger
 from sandbox.matching.reach import bound_of, reducible
 from sandbox.matching.refusal import Reason, Refusal
@@ -24,6 +24,7 @@ EXPIRIES = {
     Reason.NOT_REDUCING: Expiry.NOT_REDUCING,
     Reason.INSUFFICIENT_FUNDS: Expiry.INSUFFICIENT_FUNDS,
     Reason.INSUFFICIENT_MARGIN: Expiry.INSUFFICIENT_MARGIN,
+    Reason.POSITION_LIMIT: Expiry.POSITION_LIMIT,
     Reason.MARKET_STATE: Expiry.MARKET_STATE,
     Reason.QUANTITY_OUT_OF_RANGE: Expiry.INVALID_QUANTITY,
     Reason.QUANTITY_TOO_PRECISE: Expiry.INVALID_QUANTITY,
@@ -35,6 +36,7 @@ class Waiting:
 
     def __init__(self, floor: Floor, entry: Entry, execution: Execution) -> None:
         self._books = floor.books
+        self._states = floor.states
         self._prices = floor.prices
         self._triggers = floor.triggers
         self._outbox = floor.outbox
@@ -82,6 +84,7 @@ class Waiting:
             due = [
                 order
                 for symbol, source in self._triggers.watched()
+                if self._may_fire(symbol)
                 for order in self._triggers.take_due(symbol, source, self._price(symbol, source))
             ]
             if not due:
@@ -89,6 +92,10 @@ class Waiting:
             for order in due:
                 if order.is_waiting:  # not cancelled by its other half just now
                     self._fire(order, now_us)
+
+    def _may_fire(self, symbol: str) -> bool:
+        """What goes on as itself waits for a closed market to open; what is replaced fails at its door."""
+        return self._rules.replaces_triggered or self._states[symbol] is MarketState.OPEN
 
     def _price(self, symbol: str, source: PriceSource) -> Decimal:
         match source:

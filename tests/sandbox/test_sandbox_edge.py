@@ -179,7 +179,7 @@ async def test_the_process_says_when_it_is_ready_and_ends_on_sigterm() -> None:
         async with httpx.AsyncClient(base_url=ready["url"]) as http:
             names = [account["name"] for account in (await http.get("/sim/accounts")).json()["accounts"]]
             assert names == ["desk-a", "desk-b", "desk-poor", "acct-01", "acct-02"]
-            assert len((await http.get("/sim/ledger/limits")).json()["counting"]) == 3
+            assert len((await http.get("/sim/ledger/limits")).json()["counting"]) == 4
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 

@@ -256,6 +256,15 @@ def test_other_collateral_keeps_an_account_alive_by_its_weight() -> None:
     assert a.positions[PERP].quantity == 20
 
 
+def test_exposure_ends_at_the_position_limit_and_may_always_shrink() -> None:
+    market, (a, b) = venue("a", "b", cash="1000000", rules=Rules(position_limit=D(1000)))
+    trade(market, a, b, "100", "10")
+    with pytest.raises(Refusal) as caught:
+        market.place(a, wish("buy", "100", "1", perp=True), 0)
+    assert caught.value.reason is Reason.POSITION_LIMIT
+    assert market.place(a, wish("sell", "100", "15", perp=True), 0).is_open
+
+
 # -- market states -----------------------------------------------------------------------------------------------------
 
 

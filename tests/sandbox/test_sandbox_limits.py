@@ -1,11 +1,14 @@
 """The venue's own count of requests, for each kind of counting."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.backpack.face import LIMITS as BACKPACK_LIMITS
 from sandbox.config import Counting, LimitConfig
-from sandbox.limits import Limits
+from sandbox.limits import Limits, Standing
 
 PERIOD_MS = 1000
 
@@ -34,6 +37,73 @@ def test_rolling_counts_any_window_exactly() -> None:
     assert admitted(limits(Counting.ROLLING), 900, 950, 990, 1899, 1900, 1949, 1950) == [
         True, True, True, False, True, False, True,
     ]  # fmt: skip
+
+
+def test_a_bucket_gives_back_evenly() -> None:
+    # Full at first; from then on one request fits in each third of the period.
+    assert admitted(limits(Counting.BUCKET), 0, 0, 0, 0, 333, 334, 600, 667, 1000, 3000, 3000, 3000, 3000) == [
+        True, True, True, False, False, True, False, True, True, True, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_bucket_says_when_the_next_request_fits() -> None:
+    judge = limits(Counting.BUCKET)
+    admitted(judge, 0, 0, 0)
+    standing = judge.standing("desk", "standard", 10_100_000)
+    assert standing == Standing(limit=3, remaining=0, resets_us=10_333_334)
+    assert judge.standing("desk", "standard", 10_333_334) == Standing(limit=3, remaining=1, resets_us=10_666_667)
+
+
+@pytest.mark.parametrize("counting", list(Counting))
+def test_what_is_given_back_can_be_used_again(counting: Counting) -> None:
+    judge = limits(counting)
+    assert admitted(judge, 0, 1, 2) == [True] * 3
+    judge.give_back("desk", "standard")
+    assert admitted(judge, 2, 3) == [True, False]
+
+
+def has_room(kind: Counting, passed_ms: list[int], now_ms: int, limit: int) -> bool:
+    """Whether one kind of counting lets a request in after those that passed: worked out anew from all of them."""
+    match kind:
+        case Counting.ROLLING:
+            return sum(now_ms - PERIOD_MS < time_ms for time_ms in passed_ms) < limit
+        case Counting.CLOCK:
+            return sum(time_ms // PERIOD_MS == now_ms // PERIOD_MS for time_ms in passed_ms) < limit
+        case Counting.FIRST_REQUEST:
+            window: list[int] = []
+            for time_ms in passed_ms:
+                window = [*window, time_ms] if window and time_ms < window[0] + PERIOD_MS else [time_ms]
+            return not window or now_ms >= window[0] + PERIOD_MS or len(window) < limit
+        case Counting.BUCKET:
+            level, seen_ms = Fraction(limit), 0
+            for time_ms in passed_ms:
+                level = min(Fraction(limit), level + Fraction((time_ms - seen_ms) * limit, PERIOD_MS)) - 1
+                seen_ms = time_ms
+            return level + Fraction((now_ms - seen_ms) * limit, PERIOD_MS) >= 1
+
+
+@given(
+    st.lists(st.integers(0, 4000), max_size=60).map(sorted),
+    st.integers(1, 7),
+    st.sampled_from([*((kind,) for kind in Counting), tuple(Counting)]),
+)
+def test_every_kind_counts_as_its_definition_says(times_ms: list[int], limit: int, kinds: tuple[Counting, ...]) -> None:
+    judge = limits(*kinds, limit=limit)
+    passed_ms: list[int] = []
+    for time_ms in times_ms:
+        expected = all(has_room(kind, passed_ms, time_ms, limit) for kind in kinds)
+        assert admitted(judge, time_ms) == [expected]
+        if expected:
+            passed_ms.append(time_ms)
+
+
+@pytest.mark.parametrize(("request_class", "limit"), [("standard", 2000), ("historical", 30)])
+def test_backpack_grants_each_account_its_own_requests_a_minute(request_class: str, limit: int) -> None:
+    judge = Limits(LimitConfig(), BACKPACK_LIMITS)
+    for caller in ("desk-a", "desk-b"):
+        answers = [judge.arrived(caller, request_class, 60_000_000) for _ in range(limit + 1)]
+        assert answers == [True] * limit + [False]
+        assert judge.arrived(caller, request_class, 120_000_000)
 
 
 def test_strict_refuses_what_any_kind_refuses() -> None:

@@ -1,22 +1,14 @@
-"""Two simulated venues side by side: one price path, one way to list accounts, one control plane, one command line."""
+"""Two simulated venues side by side: one price path, one way to list accounts, one control plane."""
 
-import asyncio
-import contextlib
 import itertools
-import json
-import re
-import signal
-import sys
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from sandbox.__main__ import configured, parser
 from sandbox.backpack.face import BackpackFace
-from sandbox.config import Counting, SandboxConfig
+from sandbox.config import SandboxConfig
 from sandbox.face import Surroundings
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
@@ -120,60 +112,3 @@ async def test_faults_the_ledger_and_reset_serve_zanbara_too() -> None:
         await v.sim("POST", "reset")
         await v.a.login()
         assert (await v.a.get("/v1/order/list"))["total"] == 0
-
-
-# -- the command line --------------------------------------------------------------------------------------------------
-
-
-@contextlib.asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sandbox", "--with-parent", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            await started.wait()
-
-
-async def test_zanbara_runs_as_a_process_with_its_limits_from_the_command_line() -> None:
-    options = ("--limit", "ip_trade=3", "--limit-period-ms", "9000", "--token-lifetime-s", "60", "--vip", "desk-b=4")
-    async with process("--venue", "zanbara", "--port", "0", "--seed", "7", *options) as started:
-        assert started.stdout is not None
-        async with asyncio.timeout(20):
-            ready = json.loads(await started.stdout.readline())
-        assert (ready["event"], ready["venue"]) == ("ready", "zanbara")
-        async with httpx.AsyncClient(base_url=ready["url"], trust_env=False) as http:
-            credentials = (await http.get("/sim/accounts")).json()["accounts"][1]["credentials"]
-            token = (await http.post("/v1/auth/token", json=credentials)).json()["data"]
-            assert token["expires_in"] == 60
-            answer = await http.post("/v1/order/place", headers={"Authorization": f"Bearer {token['token']}"})
-            assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (400, "30")
-            report = (await http.get("/sim/ledger/limits")).json()
-            assert (report["period_ms"], report["counting"]) == (9000, [Counting.FIRST_REQUEST])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--limit", "standard=1"), "--limit standard: classes are ip_batch, ip_market"),
-        (("--limit", "ip_trade"), "--limit ip_trade: expected a name, `=` and a number"),
-        (("--vip", "nobody=1"), "--vip nobody: no such account"),
-        (("--vip", "desk-a=5"), "--vip: levels are 0 to 4"),
-    ],
-)
-def test_options_that_cannot_be_read_are_named(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        configured(parser().parse_args(["--venue", "zanbara", *arguments]))
-
-
-async def test_a_bad_option_ends_the_process_with_its_name() -> None:
-    async with process("--limit", "ip_trade=3") as started:
-        async with asyncio.timeout(20):
-            _, errors = await started.communicate()
-        assert (started.returncode, errors) == (2, b"sandbox: --limit ip_trade: classes are historical, standard\n")
