@@ -4,7 +4,7 @@ One code, `INVALID_CLIENT_REQUEST`, stands for many causes and only the message 
 templates of the web framework the venue is built with.
 """
 
-from sandbox.matching import Reason
+from sandbox.matching import MarketState, Reason
 
 
 class Problem(Exception):
@@ -23,6 +23,10 @@ def invalid_request(message: str) -> Problem:
 
 def not_found() -> Problem:
     return Problem(404, "RESOURCE_NOT_FOUND", "Not Found")
+
+
+def forbidden(message: str = "Forbidden") -> Problem:
+    return Problem(403, "FORBIDDEN", message)
 
 
 def bad_parameter(name: str, type_name: str, reason: str) -> Problem:
@@ -48,6 +52,13 @@ _REFUSALS: dict[Reason, tuple[str, str]] = {
     Reason.NOT_REDUCING: ("INVALID_ORDER", "Reduce only order not reduced"),
     Reason.INSUFFICIENT_FUNDS: ("INSUFFICIENT_FUNDS", "Insufficient funds"),
     Reason.INSUFFICIENT_MARGIN: ("INSUFFICIENT_MARGIN", "Insufficient margin"),
+    Reason.POSITION_LIMIT: ("POSITION_LIMIT", "Position limit reached"),
+    Reason.MARKET_STATE: ("TRADING_PAUSED", "Trading is paused"),
+}
+# What a market that takes some orders says to the others.
+_WRONG_KIND = {
+    MarketState.LIMIT_ONLY: "Market is in limit only mode",
+    MarketState.POST_ONLY: "Market is in post only mode",
 }
 
 # Reasons found before the engine is asked: one such order fails its whole batch.
@@ -63,7 +74,9 @@ VALIDATION = frozenset(
 )
 
 
-def refused(reason: Reason) -> Problem:
-    """What the engine's refusal looks like on the wire."""
+def refused(reason: Reason, state: MarketState = MarketState.OPEN) -> Problem:
+    """What the engine's refusal looks like on the wire; `state` is the market's."""
+    if reason is Reason.MARKET_STATE and state in _WRONG_KIND:
+        return Problem(400, "INVALID_ORDER", _WRONG_KIND[state])
     code, message = _REFUSALS[reason]
     return Problem(400, code, message)

@@ -5,22 +5,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.backpack import frames
+from sandbox.backpack.book_streams import DEPTH_PERIODS_US
+from sandbox.backpack.candles import INTERVALS
 from sandbox.backpack.errors import Problem
-from sandbox.backpack.streams import DEPTH_PERIODS_US, Streams
+from sandbox.backpack.streams import Streams
 from sandbox.matching import Account, Market
 from sandbox.sockets import Connection, Hub
 
-PUBLIC = frozenset({"bookTicker", "depth", "ticker", "markPrice", "trade", "openInterest"})
+PUBLIC = frozenset({"bookTicker", "depth", "kline", "ticker", "markPrice", "trade", "openInterest"})
+# Of tokenised equities, of which there are none here.
+EQUITIES = frozenset({"externalTicker", "stockPrice", "stockIndicativeQuote"})
 PRIVATE = frozenset({"orderUpdate", "positionUpdate", "balanceUpdate", "rfqUpdate"})
-GLOBAL = frozenset({"liquidation"})  # accepted, and silent: nobody is liquidated here
+GLOBAL = frozenset({"liquidation"})
 
 BAD_REQUEST = (4000, "Invalid request")
 BAD_SIGNATURE = (4003, "Invalid signature")
 BAD_MARKET = (4005, "Invalid market")
 BAD_STREAM = (4006, "Invalid stream")
 
-# Verifies the four strings of a signed frame and says whose they are; raises `Problem`.
-Verify = Callable[[Sequence[str], int], Account]
+# Verifies the four strings of a signed frame from an address and says whose they are; raises `Problem`.
+Verify = Callable[[Sequence[str], str, int], Account]
 
 
 class BadStream(Exception):
@@ -62,14 +66,14 @@ class Subscriptions:
                 connection.send(frames.error_frame(bad.code, bad.message))
 
     def _subscribe(self, connection: Connection, stream: Any, signature: Any, now_us: int) -> None:
-        symbol = self._check(stream)
+        self._check(stream)
         if not stream.startswith("account."):
             self._hub.subscribe(connection, (None, stream))
             return
-        account = self._signer(signature, now_us)
+        account = self._signer(signature, connection.address, now_us)
         is_new = self._hub.subscribe(connection, (account.name, stream))
         if is_new and stream.startswith("account.positionUpdate"):
-            for frame in self._streams.position_snapshots(account, stream, symbol, now_us):
+            for frame in self._streams.position_snapshots(account, stream, now_us):
                 connection.send(frame)
 
     def _unsubscribe(self, connection: Connection, stream: Any) -> None:
@@ -78,33 +82,42 @@ class Subscriptions:
         for topic in [topic for topic in connection.topics if topic[1] == stream]:
             self._hub.unsubscribe(connection, topic)
 
-    def _signer(self, signature: Any, now_us: int) -> Account:
+    def _signer(self, signature: Any, address: str, now_us: int) -> Account:
         if not (isinstance(signature, list) and len(signature) == 4 and all(isinstance(s, str) for s in signature)):
             raise BadStream(*BAD_SIGNATURE)
         try:
-            return self._verify(signature, now_us)
+            return self._verify(signature, address, now_us)
         except Problem as problem:
             raise BadStream(*BAD_SIGNATURE) from problem
 
-    def _check(self, stream: Any) -> str | None:
-        """The symbol a stream is about, if it is about one; raises `BadStream` for what does not exist."""
+    def _check(self, stream: Any) -> None:
+        """Raises `BadStream` for what does not exist."""
         if not isinstance(stream, str):
             raise BadStream(*BAD_STREAM)
         if stream in GLOBAL:
-            return None
+            return
         kind, _, rest = stream.partition(".")
         if kind == "account":
             kind, _, symbol = rest.partition(".")
             if kind not in PRIVATE or (symbol and kind == "balanceUpdate"):
                 raise BadStream(*BAD_STREAM)
-            return self._known(symbol) if symbol else None
-        if kind not in PUBLIC:
-            raise BadStream(*BAD_STREAM)
-        if kind == "depth" and rest.partition(".")[0] in DEPTH_PERIODS_US:
-            rest = rest.partition(".")[2]
-        return self._known(rest)
+            if symbol:
+                self._check_symbol(symbol)
+        elif kind in PUBLIC:
+            self._check_symbol(_symbol(kind, rest))
+        else:
+            raise BadStream(*(BAD_MARKET if kind in EQUITIES else BAD_STREAM))
 
-    def _known(self, symbol: str) -> str:
+    def _check_symbol(self, symbol: str) -> None:
         if symbol not in self._markets:
             raise BadStream(*BAD_MARKET)
+
+
+def _symbol(kind: str, rest: str) -> str:
+    """What a public stream's name says after its kind, without a period or an interval."""
+    first, _, symbol = rest.partition(".")
+    if kind == "kline":
+        if first not in INTERVALS:
+            raise BadStream(*BAD_STREAM)
         return symbol
+    return symbol if kind == "depth" and first in DEPTH_PERIODS_US else rest

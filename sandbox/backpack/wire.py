@@ -1,11 +1,12 @@
 """How Backpack writes things: JSON with sorted keys, plain decimals, and its names for the engine's words."""
 
+from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
 import msgspec
 
-from sandbox.matching import Expiry, Market, OrderType, SelfTrade, Side, Status
+from sandbox.matching import Expiry, Market, MarketState, OrderType, PriceSource, SelfTrade, Side, Status
 from sandbox.matching.admission import decimals
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -23,6 +24,9 @@ STATUS = {
     Status.FILLED: "Filled",
     Status.CANCELLED: "Cancelled",
     Status.EXPIRED: "Expired",
+    Status.WAITING: "TriggerPending",
+    Status.TRIGGERED: "Triggered",
+    Status.TRIGGER_FAILED: "TriggerFailed",
 }
 EXPIRY = {
     Expiry.IMMEDIATE_OR_CANCEL: "ImmediateOrCancel",
@@ -31,7 +35,30 @@ EXPIRY = {
     Expiry.PRICE_IMPACT: "PriceImpact",
     Expiry.SELF_TRADE: "SelfTradePrevention",
     Expiry.NOT_REDUCING: "ReduceOnlyNotReduced",
+    Expiry.WOULD_TAKE: "PostOnlyTaker",
+    Expiry.LIQUIDATION: "Liquidation",
+    Expiry.SLIPPAGE: "SlippageToleranceExceeded",
+    Expiry.NO_POSITION: "StopWithoutPosition",
+    Expiry.INSUFFICIENT_FUNDS: "InsufficientFunds",
+    Expiry.INSUFFICIENT_MARGIN: "InsufficientMargin",
+    Expiry.POSITION_LIMIT: "PositionLimit",
+    Expiry.INVALID_PRICE: "InvalidPrice",
+    Expiry.INVALID_QUANTITY: "InvalidQuantity",
+    Expiry.MARKET_STATE: "PostOnlyMode",
 }
+PRICE_SOURCE = {
+    PriceSource.LAST: "LastPrice",
+    PriceSource.MARK: "MarkPrice",
+    PriceSource.INDEX: "IndexPrice",
+}
+BOOK_STATE = {
+    MarketState.OPEN: "Open",
+    MarketState.CLOSED: "Closed",
+    MarketState.CANCEL_ONLY: "CancelOnly",
+    MarketState.LIMIT_ONLY: "LimitOnly",
+    MarketState.POST_ONLY: "PostOnly",
+}
+FRACTION = Decimal("1e-8")
 
 
 def encode(value: Any) -> bytes:
@@ -48,6 +75,21 @@ def plain(value: Decimal) -> str:
 
 def plain_or_none(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
+
+
+def fraction(value: Decimal) -> str:
+    """A share or a price that is the outcome of a division, to eight decimals."""
+    return plain(value.quantize(FRACTION))
+
+
+def naive_iso(time_us: int) -> str:
+    """UTC without a zone, to the millisecond: how database endpoints write times."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_us // 1000 % 1000:03}"
+
+
+def naive_iso_seconds(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def padded_price(value: Decimal, market: Market) -> str:

@@ -9,7 +9,7 @@ import pytest
 from nacl.signing import SigningKey, VerifyKey
 
 from sandbox.backpack.errors import Problem
-from sandbox.backpack.payloads import parse_json
+from sandbox.backpack.fields import parse_json
 from sandbox.backpack.signing import (
     Parameters,
     Stamp,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from sandbox.config import SandboxConfig
+from sandbox.config import BackpackConfig, SandboxConfig
 from tests.sandbox.clients import Venue, eventually, venue
 
 
@@ -223,14 +223,42 @@ async def test_resting_orders_near_the_touch_fill_by_themselves() -> None:
 async def test_the_venue_pings_and_drops_who_does_not_answer() -> None:
     config = SandboxConfig(makers=False, ping_interval_s=0.05, ping_timeout_s=0.2)
     async with venue(config) as v:
-        reader, writer = await asyncio.open_connection("127.0.0.1", v.urls.port)
-        writer.write(
-            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
+        reader, writer = await raw_socket(v)
         async with asyncio.timeout(5):
-            await reader.readuntil(b"\r\n\r\n")
             assert (await reader.readexactly(1))[0] == 0x89  # a ping, never answered
             await reader.read()  # until the venue hangs up
         writer.close()
         await writer.wait_closed()
+
+
+async def raw_socket(v: Venue) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A socket after its handshake, whose client answers nothing by itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", v.urls.port)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def test_a_venue_that_ends_says_goodbye_and_leaves_time_to_answer() -> None:
+    config = SandboxConfig(makers=False, backpack=BackpackConfig(close_grace_s=5))
+    async with asyncio.timeout(5):
+        async with venue(config) as v:
+            reader, writer = await raw_socket(v)
+            ending = asyncio.create_task(goodbye(reader, writer))
+        assert await ending == 1012
+
+
+async def goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+    """Answer a closing frame only after a while in which the venue has not hung up; its code."""
+    assert (await reader.readexactly(2))[0] == 0x88
+    code = int.from_bytes(await reader.readexactly(2), "big")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(), 0.2)
+    writer.write(b"\x88\x80\x00\x00\x00\x00")
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    return code
