@@ -1,16 +1,20 @@
-"""Every movement of an account's balance: the deposit it starts with, then realized profits and fees, fill by fill."""
+"""Every movement of an account's balance: money in and out, profits and fees fill by fill, funding, liquidation.
+
+The first deposit is what the account starts with.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sandbox.matching import Engine
-from sandbox.matching.events import Event, Fill, OrderEvent
+from sandbox.matching.events import Event, Fill, FundingPaid, Liquidated, OrderEvent, Transfer
 from sandbox.zanbara.calls import Call
+from sandbox.zanbara.markets import CASH
 from sandbox.zanbara.order_wire import trade_id
+from sandbox.zanbara.wallet import Wallet
 from sandbox.zanbara.wire import fixed
 
-CASH = "USDC"
 TYPES = (
     *("deposit", "withdrawal", "realized_pnl", "trading_fee", "funding_fee", "liquidation_fee"),
     "referral_rebate",
@@ -33,18 +37,28 @@ class Entry:
 class AccountLedger:
     """Listens to the simulation and keeps watched accounts' movements, oldest first."""
 
-    def __init__(self, engine: Engine, now_us: int) -> None:
+    def __init__(self, engine: Engine, wallet: Wallet) -> None:
         self._markets = engine.markets
+        self._wallet = wallet
         self._entries: dict[str, list[Entry]] = {}
         self._next_number = 1
         for account in engine.accounts.values():
-            if account.watched:
-                self._add(account.name, "deposit", account.balances[CASH].available, now_us)
+            for deposit in wallet.deposits(account.name):
+                self._add(account.name, "deposit", deposit.amount, deposit.time_us, reference=deposit.id)
 
     def on_events(self, events: list[Event], now_us: int) -> None:
         for event in events:
-            if isinstance(event, OrderEvent) and event.fill is not None:
-                self._record(event.fill)
+            match event:
+                case OrderEvent(fill=Fill() as fill):
+                    self._record_fill(fill)
+                case FundingPaid():
+                    symbol = event.settled.symbol
+                    self._add(event.account.name, "funding_fee", event.amount, event.time_us, symbol=symbol)
+                case Liquidated():
+                    self._record_liquidation(event)
+                case Transfer() if event.asset == CASH and event.account.watched:
+                    kind, reference = "deposit" if event.amount > 0 else "withdrawal", self._wallet.recorded(event)
+                    self._add(event.account.name, kind, event.amount, event.time_us, reference=reference)
 
     def entries(self, call: Call) -> Any:
         query = call.query
@@ -59,12 +73,18 @@ class AccountLedger:
         ]
         return page.of_list(rows, _written)
 
-    def _record(self, fill: Fill) -> None:
+    def _record_fill(self, fill: Fill) -> None:
         name, symbol = fill.order.account.name, fill.order.market.symbol
         reference = trade_id(symbol, fill.trade_id)
         for kind, amount in (("realized_pnl", fill.realized), ("trading_fee", -fill.fee)):
             if amount:
                 self._add(name, kind, amount, fill.time_us, symbol=symbol, reference=reference)
+
+    def _record_liquidation(self, event: Liquidated) -> None:
+        """The fee, and what the insurance fund gave back of it where there was less."""
+        for amount in (-event.fee, event.covered):
+            if amount:
+                self._add(event.account.name, "liquidation_fee", amount, event.time_us, symbol=event.symbol)
 
     def _add(
         self,

@@ -1,10 +1,11 @@
-"""Bars of any interval out of minute candles. An interval without trades repeats the last close with no volume."""
+"""Bars of any interval out of a market's candles. An interval without trades repeats the last close with no volume."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sandbox.tape import Candle, Tape
+from sandbox.tape import HOUR_US, MINUTE_US, Candle, Chart
 from sandbox.zanbara.wire import fixed
 
 MINUTE_MS = 60_000
@@ -43,40 +44,43 @@ class Bar:
         }
 
 
-def bars(tape: Tape, interval: str, *, start_ms: int, end_ms: int, now_us: int) -> list[Bar]:
-    """The bars that open in the range, oldest first, up to the one that is running."""
-    length_ms = INTERVALS_MS[interval]
-    found: list[Bar] = []
-    for candle in tape.candles:
-        open_ms = opening_ms(candle.start_us // 1000, length_ms)
-        if found and found[-1].open_ms == open_ms:
-            found[-1].candle.absorb(candle)
-            continue
-        _fill_gap(found, open_ms, length_ms)
-        found.append(Bar(open_ms, length_ms, _copy(candle)))
-    _fill_gap(found, opening_ms(now_us // 1000, length_ms) + length_ms, length_ms)
-    return [bar for bar in found if start_ms <= bar.open_ms <= end_ms]
+class Bars:
+    """A market's bars of one interval. Where nothing was traded yet, `close` stands for the last close."""
+
+    def __init__(self, chart: Chart, interval: str, close: Decimal, *, from_ms: int = 0) -> None:
+        self._length_ms = length_ms = INTERVALS_MS[interval]
+        self._close = close
+        self._candles = list(
+            chart.grouped(
+                lambda time_us: opening_ms(time_us // 1000, length_ms) * 1000,
+                shortest_us=HOUR_US if length_ms >= HOUR_MS else MINUTE_US,
+                from_us=from_ms * 1000,
+                until_us=2**63,
+            )
+        )
+
+    def opens_ms(self, *, start_ms: int, end_ms: int, now_us: int) -> range:
+        """When the bars of a range open, the newest first, from the first trade to the bar that is running."""
+        if not self._candles:
+            return range(0)
+        length_ms = self._length_ms
+        last_ms = opening_ms(min(end_ms, now_us // 1000), length_ms)
+        first_ms = max(opening_ms(start_ms + length_ms - 1, length_ms), self._candles[0].start_us // 1000)
+        return range(last_ms, first_ms - 1, -length_ms)
+
+    def running(self, now_us: int) -> Bar:
+        return self.opening_at(opening_ms(now_us // 1000, self._length_ms))
+
+    def opening_at(self, open_ms: int) -> Bar:
+        """The bar that opens then, which must be when one does."""
+        place = bisect_right(self._candles, open_ms * 1000, key=lambda candle: candle.start_us)
+        last = self._candles[place - 1] if place else None
+        if last is not None and last.start_us == open_ms * 1000:
+            return Bar(open_ms, self._length_ms, last)
+        close = last.close if last is not None else self._close
+        return Bar(open_ms, self._length_ms, Candle(open_ms * 1000, close, close, close, close))
 
 
 def opening_ms(time_ms: int, length_ms: int) -> int:
     offset = FIRST_MONDAY_MS if length_ms == WEEK_MS else 0
     return time_ms - (time_ms - offset) % length_ms
-
-
-def _fill_gap(found: list[Bar], until_ms: int, length_ms: int) -> None:
-    while found and found[-1].open_ms + length_ms < until_ms:
-        open_ms, close, zero = found[-1].open_ms + length_ms, found[-1].candle.close, Decimal(0)
-        found.append(Bar(open_ms, length_ms, Candle(open_ms * 1000, close, close, close, close, zero, zero, 0)))
-
-
-def _copy(candle: Candle) -> Candle:
-    return Candle(
-        candle.start_us,
-        candle.open,
-        candle.high,
-        candle.low,
-        candle.close,
-        candle.volume,
-        candle.quote_volume,
-        candle.trades,
-    )

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from sandbox.face import Request
-from sandbox.zanbara.errors import Problem, invalid, missing
+from sandbox.matching import Market
+from sandbox.zanbara.errors import Problem, invalid, missing, unknown_symbol
 
 BEYOND_ANY_NUMBER = 10**18
 _DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]+)?", re.ASCII)
@@ -109,6 +110,14 @@ class Fields:
         value = self._body[name]
         if not isinstance(value, list) or not 1 <= len(value) <= most:
             raise invalid(name, f"{name} must be a list of 1 to {most} elements")
+        return value
+
+    def symbol(self, markets: Mapping[str, Market]) -> str:
+        """A symbol that must be named and exist."""
+        self.require("symbol")
+        value = self.text("symbol") or ""
+        if value not in markets:
+            raise unknown_symbol()
         return value
 
     def client_order_id(self) -> str | None:

@@ -13,15 +13,17 @@ from sandbox.config import ZanbaraConfig
 from sandbox.matching import Market
 from sandbox.sockets import Connection
 from sandbox.zanbara import frames
+from sandbox.zanbara.bars import INTERVALS_MS
 from sandbox.zanbara.errors import Problem, invalid, missing, unauthenticated, unknown_symbol
 from sandbox.zanbara.gate import Gate, require_scope
 from sandbox.zanbara.keys import ApiKey
 from sandbox.zanbara.public_streams import DEPTHS
 from sandbox.zanbara.streams import PRIVATE, PUBLIC, Streams
-from sandbox.zanbara.subscriptions import Subscription
+from sandbox.zanbara.subscriptions import Key, Subscription
 from sandbox.zanbara.tokens import Claims
 
 DEFAULT_DEPTH = 20
+OF_THE_ACCOUNT = ("balance", "risk")  # channels that know no symbol
 SECOND_US = 1_000_000
 
 SILENT, UNAUTHENTICATED, TOO_MANY, INVALID_FRAME = 4000, 4001, 4002, 4003
@@ -35,7 +37,7 @@ class Session:
     heard_us: int
     key: ApiKey | None = None
     claims: Claims | None = None
-    subscriptions: dict[tuple[str, str | None], Subscription] = field(default_factory=dict)
+    subscriptions: dict[Key, Subscription] = field(default_factory=dict)
 
     def private(self) -> list[Subscription]:
         return [item for item in self.subscriptions.values() if item.channel in PRIVATE]
@@ -126,31 +128,27 @@ class Dialogue:
 
     def _subscribe(self, session: Session, message: dict[str, Any], echo: Any, now_us: int) -> None:
         wanted = self._wanted(session, message)
-        key = (wanted.channel, wanted.symbol)
-        known = session.subscriptions.get(key)
+        known = session.subscriptions.get(wanted.key)
         if known is None and len(session.subscriptions) >= self._most:
             problem = invalid("channel", f"No more than {self._most} subscriptions")
             session.connection.send(frames.error(problem, now_us, echo=echo))
             session.connection.close(TOO_MANY)
             return
-        members: dict[str, Any] = {"channel": wanted.channel, "symbol": wanted.symbol}
-        if wanted.depth is not None:
-            members["depth"] = wanted.depth
-        session.connection.send(frames.reply("subscribed", now_us, members, echo=echo))
+        session.connection.send(frames.reply("subscribed", now_us, wanted.members(), echo=echo))
         if known is not None and known.depth == wanted.depth:
             return
         if known is not None:
             self._streams.end(known)
-        session.subscriptions[key] = wanted
+        session.subscriptions[wanted.key] = wanted
         self._streams.begin(wanted, now_us)
 
     def _unsubscribe(self, session: Session, message: dict[str, Any], echo: Any, now_us: int) -> None:
         channel, symbol = self._named(message)
-        subscription = session.subscriptions.pop((channel, symbol), None)
+        named = Subscription(session.connection, channel, symbol, interval=_interval(message, channel))
+        subscription = session.subscriptions.pop(named.key, None)
         if subscription is not None:
             self._streams.end(subscription)
-        members = {"channel": channel, "symbol": symbol}
-        session.connection.send(frames.reply("unsubscribed", now_us, members, echo=echo))
+        session.connection.send(frames.reply("unsubscribed", now_us, named.members(), echo=echo))
 
     def _wanted(self, session: Session, message: dict[str, Any]) -> Subscription:
         """The subscription asked for; raises `Problem` if there is none to be had."""
@@ -159,7 +157,7 @@ class Dialogue:
             if symbol is None:
                 raise missing("symbol")
             depth = _depth(message) if channel == "orderbook" else None
-            return Subscription(session.connection, channel, symbol, depth)
+            return Subscription(session.connection, channel, symbol, depth, _interval(message, channel))
         if session.key is None:
             raise unauthenticated()
         require_scope(session.key, "read")
@@ -171,7 +169,7 @@ class Dialogue:
             raise missing("channel")
         if channel not in (*PUBLIC, *PRIVATE):
             raise invalid("channel", "Unknown channel")
-        if channel == "balance":
+        if channel in OF_THE_ACCOUNT:
             return channel, None
         if symbol is not None and (not isinstance(symbol, str) or symbol not in self._markets):
             raise unknown_symbol()
@@ -202,3 +200,15 @@ def _depth(message: dict[str, Any]) -> int:
     if not isinstance(depth, int) or isinstance(depth, bool) or depth not in DEPTHS:
         raise invalid("depth", f"depth must be one of {', '.join(map(str, DEPTHS))}")
     return depth
+
+
+def _interval(message: dict[str, Any], channel: str) -> str | None:
+    """The interval that bars are told in; other channels have none."""
+    if channel != "klines":
+        return None
+    interval = message.get("interval")
+    if interval is None:
+        raise missing("interval")
+    if not isinstance(interval, str) or interval not in INTERVALS_MS:
+        raise invalid("interval", "Unknown interval")
+    return interval

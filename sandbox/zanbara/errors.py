@@ -13,6 +13,7 @@ STATUS = {
     "SIGNATURE_REQUIRED": 401,
     "PERMISSION_DENIED": 403,
     "IP_NOT_WHITELISTED": 403,
+    "VERIFICATION_REQUIRED": 403,
     "INVALID_PARAMETER": 400,
     "MISSING_PARAMETER": 400,
     "INVALID_REQUEST": 400,
@@ -29,11 +30,18 @@ STATUS = {
     "TOO_MANY_OPEN_ORDERS": 400,
     "ORDER_NOT_AMENDABLE": 400,
     "INSUFFICIENT_BALANCE": 400,
+    "INVALID_ADDRESS": 400,
+    "WITHDRAWAL_LIMIT_EXCEEDED": 400,
+    "ACCOUNT_FROZEN": 403,
     "POSITION_NOT_FOUND": 404,
     "LEVERAGE_EXCEEDED": 400,
+    "INSUFFICIENT_MARGIN": 400,
     "MARGIN_MODE_LOCKED": 400,
+    "POSITION_LIMIT_EXCEEDED": 400,
     "TRADING_HALTED": 503,
     "RATE_LIMIT_EXCEEDED": 429,
+    "INTERNAL_ERROR": 500,
+    "SERVICE_UNAVAILABLE": 503,
 }
 
 
@@ -102,3 +110,11 @@ def unknown_position() -> Problem:
 
 def halted() -> Problem:
     return Problem("TRADING_HALTED", "Trading in this pair is halted", field="symbol")
+
+
+def frozen() -> Problem:
+    return Problem("ACCOUNT_FROZEN", "The account is suspended")
+
+
+def leverage_exceeded(most: int) -> Problem:
+    return Problem("LEVERAGE_EXCEEDED", f"At most {most}", field="leverage", details={"max_leverage": most})

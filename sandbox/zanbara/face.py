@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.config import AccountConfig, SandboxConfig
 from sandbox.face import Admission, Request, Surroundings
-from sandbox.matching import Account, Order, Rules
+from sandbox.matching import Account, MarketState, Order
 from sandbox.simulation import Manner, Simulation
 from sandbox.sockets import Connection
 from sandbox.zanbara.account_calls import AccountCalls
@@ -16,47 +16,54 @@ from sandbox.zanbara.accounts import AccountFigures
 from sandbox.zanbara.archive import Archive
 from sandbox.zanbara.calls import Call, Created
 from sandbox.zanbara.dialogue import Dialogue
-from sandbox.zanbara.errors import Problem
+from sandbox.zanbara.errors import Problem, frozen
 from sandbox.zanbara.gate import Gate
-from sandbox.zanbara.keys import EXAMPLE_USER, ApiKey, api_key, example_keys
+from sandbox.zanbara.keys import EXAMPLE_USER, ApiKey, example_keys, keys_of
+from sandbox.zanbara.leverage import Leverage
+from sandbox.zanbara.margin_settings import MarginSettings
 from sandbox.zanbara.market_data import MarketData
-from sandbox.zanbara.markets import LISTINGS
+from sandbox.zanbara.markets import CASH, LISTINGS, rules_of
+from sandbox.zanbara.new_order import NewOrders
 from sandbox.zanbara.order_lists import OrderLists
-from sandbox.zanbara.routes import SYSTEM, Route, Routes, market_routes, private_routes
+from sandbox.zanbara.profiles import profiles
+from sandbox.zanbara.routes import SYSTEM, PrivateCalls, Route, Routes, market_routes, private_routes, system_routes
 from sandbox.zanbara.streams import Streams
+from sandbox.zanbara.system import Condition, System
 from sandbox.zanbara.tokens import Tokens
 from sandbox.zanbara.trading import Trading
+from sandbox.zanbara.transfers import Transfers
+from sandbox.zanbara.wallet import Wallet
 from sandbox.zanbara.wire import failure, order_id, success
 
-MANNER = Manner(
-    first_order_id=1,
-    first_update_id=10_000,
-    rules=Rules(keeps_rejected=True, caps_reducing=True, reserves_margin=True),
-)
-EXAMPLE_ACCOUNT = AccountConfig(EXAMPLE_USER, {"USDC": Decimal(10_000)})
+EXAMPLE_ACCOUNT = AccountConfig(EXAMPLE_USER, {CASH: Decimal(10_000)})
 NO_KEY = ApiKey("", "", "", "", "", ())
 NOBODY = Account("nobody", watched=False)
-VERSION = "1.0.0"
 
 
 class ZanbaraFace:
     """One Zanbara. Everything behind it is the simulation's."""
 
     going_away_code = 1001
+    close_grace_s = 0.0
 
     def __init__(self, config: SandboxConfig, around: Surroundings, *, now_us: int) -> None:
         self._config = config.zanbara
         self._ledger = around.ledger
+        self.condition = Condition()
         accounts = (*config.accounts, EXAMPLE_ACCOUNT)
+        self._profiles = profiles(accounts)
+        manner = Manner(first_order_id=1, first_update_id=10_000, rules=rules_of(self._config))
         markets = (listing.market for listing in LISTINGS)
-        self.simulation = Simulation(replace(config, accounts=accounts), markets, now_us=now_us, manner=MANNER)
-        every_key = (*(api_key(account) for account in config.accounts), *example_keys())
+        self.simulation = Simulation(replace(config, accounts=accounts), markets, now_us=now_us, manner=manner)
+        self._settle_in()
+        every_key = (*(key for account in config.accounts for key in keys_of(account)), *example_keys())
         self._keys = {key.api_key: key for key in every_key}
         self._tokens = Tokens(self._config)
         self._gate = Gate(self._config, self._keys, self._tokens, around.limits, around.ledger)
         engine = self.simulation.engine
-        self._market_data = MarketData(self.simulation, self._config)
-        self._figures = AccountFigures(engine)
+        self._market_data = MarketData(self.simulation)
+        self._figures = AccountFigures(engine, self._config.liquidation_ratio)
+        self._leverage = Leverage(self.simulation, self._profiles, is_dynamic=self._config.dynamic_leverage)
         self._streams = Streams(self.simulation, self._market_data, self._figures, around.hub)
         self._dialogue = Dialogue(self._config, engine.markets, self._gate, self._streams)
         self._routes = self._all_routes(now_us)
@@ -78,6 +85,7 @@ class ZanbaraFace:
         self._dialogue.disconnected(connection)
 
     def advance(self, now_us: int) -> None:
+        self._leverage.advance(now_us)
         self._streams.advance(now_us)
         self._dialogue.advance(now_us)
 
@@ -90,7 +98,7 @@ class ZanbaraFace:
         return order_id(order.id)
 
     def accounts(self) -> list[dict[str, Any]]:
-        """Accounts with the key they trade with, and all their keys."""
+        """Accounts with their first key, and all their keys."""
         keys: dict[str, list[ApiKey]] = {}
         for key in self._keys.values():
             keys.setdefault(key.account, []).append(key)
@@ -99,7 +107,7 @@ class ZanbaraFace:
                 "name": name,
                 "credentials": _credentials(own[0]),
                 "user_id": own[0].user_id,
-                "keys": [_credentials(key) | {"scopes": key.scopes} for key in own],
+                "keys": [_credentials(key) | {"name": key.name, "scopes": key.scopes} for key in own],
             }
             for name, own in keys.items()
         ]
@@ -114,6 +122,8 @@ class ZanbaraFace:
         account = self.simulation.engine.accounts[key.account] if key else NOBODY
         call = Call(request, named, key or NO_KEY, account, now_us, self._config.strict_numbers)
         try:
+            if route.rights.is_for_active and self._profiles[account.name].is_frozen:
+                raise frozen()
             data = route.handler(call)
         except Problem as problem:
             return problem.status, failure(problem, now_us)
@@ -128,43 +138,39 @@ class ZanbaraFace:
         self._ledger.record_login(key.account)
         return {"token": self._tokens.issue(key, call.now_us), "expires_in": self._tokens.lifetime_s}
 
+    def _settle_in(self) -> None:
+        """Give accounts the fees they have earned, and halt what is halted."""
+        engine = self.simulation.engine
+        for name, profile in self._profiles.items():
+            engine.accounts[name].fees = profile.fees
+        for symbol in self._config.halted:
+            engine.states[symbol] = MarketState.CLOSED
+
     def _all_routes(self, now_us: int) -> Routes:
-        engine, archive = self.simulation.engine, Archive()
-        trading = Trading(self.simulation, archive, self._config)
-        movements = AccountLedger(engine, now_us)
-        self.simulation.listeners.append(movements.on_events)
+        simulation, figures, leverage = self.simulation, self._figures, self._leverage
+        engine = simulation.engine
+        archive, wallet = Archive(), Wallet(engine, now_us)
+        movements = AccountLedger(engine, wallet)
+        simulation.listeners += [archive.on_events, movements.on_events]
+        trading = Trading(simulation, archive, NewOrders(engine, leverage, self._config))
         private = private_routes(
-            trading,
-            OrderLists(self.simulation, archive),
-            AccountCalls(engine, self._figures, trading, self._streams.private.changed, self._config),
-            movements,
+            PrivateCalls(
+                trading=trading,
+                lists=OrderLists(simulation, archive),
+                accounts=AccountCalls(engine, figures, trading, self._profiles),
+                settings=MarginSettings(engine, figures, leverage, self._streams.private.changed),
+                transfers=Transfers(simulation, figures, wallet),
+                ledger=movements,
+            )
         )
-        system = {
-            ("GET", "/v1/system/time"): Route(SYSTEM, lambda call: {"server_time": call.now_us // 1000}),
-            ("GET", "/v1/system/status"): Route(SYSTEM, _status),
-            ("GET", "/v1/health"): Route(SYSTEM, _health),
-            ("POST", "/v1/auth/token"): Route(SYSTEM, self._token),
-        }
+        if not self._config.enable_v1_1:
+            del private["POST", "/v1/order/place-batch"]
+        system = system_routes(System(self.condition), self._token)
         return Routes(system | market_routes(self._market_data) | private)
 
 
 def _credentials(key: ApiKey) -> dict[str, Any]:
     return {"api_key": key.api_key, "api_secret": key.api_secret}
-
-
-def _status(call: Call) -> Any:
-    server_time = call.now_us // 1000
-    return {
-        "status": "normal",
-        "message": None,
-        "version": VERSION,
-        "server_time": server_time,
-        "maintenance": None,
-    }
-
-
-def _health(call: Call) -> Any:
-    return {"status": "ok", "services": {"matching": "ok", "websocket": "ok", "settlement": "ok"}}
 
 
 def _no_endpoint(call: Call) -> Any:

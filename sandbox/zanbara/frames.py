@@ -23,14 +23,19 @@ def error(problem: Problem, now_us: int, *, echo: Any = None) -> str:
     return reply("error", now_us, {"error": problem.body()}, echo=echo)
 
 
-def data_frame(kind: Kind, channel: str, symbol: str | None, data: bytes, *, sequence: int, now_us: int) -> str:
+def data_frame(
+    kind: Kind,
+    channel: str,
+    symbol: str | None,
+    data: bytes,
+    *,
+    sequence: int,
+    now_us: int,
+    interval: str | None = None,
+) -> str:
     """`data` is written already: one text may go to many, each with its own sequence."""
-    frame = {
-        "type": kind,
-        "channel": channel,
-        "symbol": symbol,
-        "data": msgspec.Raw(data),
-        "sequence": sequence,
-        "timestamp": now_us // 1000,
-    }
+    frame: dict[str, Any] = {"type": kind, "channel": channel, "symbol": symbol}
+    if interval is not None:
+        frame["interval"] = interval
+    frame |= {"data": msgspec.Raw(data), "sequence": sequence, "timestamp": now_us // 1000}
     return encode(frame).decode()

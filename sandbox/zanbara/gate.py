@@ -12,12 +12,12 @@ from sandbox.config import ZanbaraConfig
 from sandbox.face import Admission, Caller, Request, Response
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits, Standing
+from sandbox.whitelist import allows
 from sandbox.zanbara.errors import Problem, invalid_key, unauthenticated
 from sandbox.zanbara.keys import ApiKey
 from sandbox.zanbara.limits import RequestClass, multiplier
 from sandbox.zanbara.signing import Signatures, is_signed
 from sandbox.zanbara.tokens import Claims, ExpiredToken, Tokens, bearer
-from sandbox.zanbara.whitelist import allows
 from sandbox.zanbara.wire import failure
 
 MINUTE_MS = 60_000
@@ -27,10 +27,12 @@ Execute = Callable[[ApiKey | None, int], tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a route asks of its caller; without a scope it is public."""
+    """What a route asks of its caller; without a scope it is public. Some are closed to suspended accounts."""
 
     request_class: RequestClass
     scope: str | None = None
+    needs_signature: bool = False
+    is_for_active: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Gate:
             if isinstance(identity, Problem):
                 raise identity
             if key is not None:
-                self._check_request(request, key)
+                self._check_request(request, rights, key)
         except Problem as problem:
             return Admission(caller, self._refused(problem, address_bucket, now_us))
         if key is not None and self._is_limited and not self._take(buckets[1], now_us):
@@ -128,11 +130,11 @@ class Gate:
         except Problem as problem:
             return problem
 
-    def _check_request(self, request: Request, key: ApiKey) -> None:
+    def _check_request(self, request: Request, rights: Rights, key: ApiKey) -> None:
         self.check_address(request.address, key)
         if is_signed(request.headers):
             self._signatures.check(request, key.api_key, key.api_secret)
-        elif self._config.require_signature:
+        elif rights.needs_signature or self._config.require_signature:
             raise Problem("SIGNATURE_REQUIRED", "This request must be signed")
 
     def _is_for_here(self, key: ApiKey) -> bool:

@@ -30,17 +30,34 @@ class ApiKey:
 
 
 def api_key(config: AccountConfig) -> ApiKey:
+    """An account's first key."""
     seed = f"sandbox account {config.name}"
-    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
+    return _derived(config, config.name, seed, config.scopes, config.ip_whitelist)
+
+
+def keys_of(config: AccountConfig) -> list[ApiKey]:
+    """All keys of an account, the first one first."""
+    further = [
+        _derived(config, f"{config.name}#{key.name}", f"sandbox account {config.name} key {key.name}",
+                 key.scopes, key.ip_whitelist)
+        for key in config.keys
+    ]  # fmt: skip
+    return [api_key(config), *further]
+
+
+def _derived(
+    config: AccountConfig, name: str, seed: str, scopes: tuple[str, ...], ip_whitelist: tuple[str, ...]
+) -> ApiKey:
+    owner = hashlib.sha256(f"sandbox account {config.name}".encode()).digest()
     return ApiKey(
-        name=config.name,
+        name=name,
         account=config.name,
-        user_id=f"usr_{2000 + number % 1_000_000}",
+        user_id=f"usr_{2000 + int.from_bytes(owner[:4], 'big') % 1_000_000}",
         api_key="pk_test_" + hashlib.sha256(f"{seed} key".encode()).hexdigest()[:32],
         api_secret="sk_test_" + hashlib.sha256(f"{seed} secret".encode()).hexdigest(),
-        scopes=("read", "trade"),
+        scopes=scopes,
         vip_level=config.vip_level,
-        ip_whitelist=config.ip_whitelist,
+        ip_whitelist=ip_whitelist,
     )
 
 

@@ -1,26 +1,21 @@
-"""Public market answers: symbols, prices, books, trades, bars, funding. Methods return what goes out as data.
-
-Index and mark are the price the makers quote around; funding has a constant rate and is never paid.
-"""
+"""Public market answers: symbols, prices, books, trades, bars, funding. Methods return what goes out as data."""
 
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from sandbox.config import ZanbaraConfig
-from sandbox.matching import FeeSchedule
+from sandbox.matching import FeeSchedule, MarketState
 from sandbox.matching.book import Book, BookSide
+from sandbox.matching.events import FundingSettled
 from sandbox.simulation import Simulation
-from sandbox.zanbara.bars import INTERVALS_MS, Bar, bars
+from sandbox.zanbara.bars import INTERVALS_MS, Bars
 from sandbox.zanbara.calls import Call
 from sandbox.zanbara.errors import missing, unknown_symbol
 from sandbox.zanbara.markets import FUNDING_INTERVAL_MS, LISTED_MS, LISTINGS, Listing
 from sandbox.zanbara.order_wire import trade_object
 from sandbox.zanbara.wire import fixed, fixed_or_none, rate
 
-FUNDING_RATE = Decimal("0.0001")
 KEPT_TRADES = 1000
-KEPT_FUNDINGS = 30
 DEFAULT_DEPTH = 20
 Levels = list[tuple[str, str]]
 
@@ -28,10 +23,9 @@ Levels = list[tuple[str, str]]
 class MarketData:
     """Reads the simulation; changes nothing."""
 
-    def __init__(self, simulation: Simulation, config: ZanbaraConfig) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._engine = simulation.engine
-        self._halted = frozenset(config.halted)
 
     def symbols(self, call: Call) -> Any:
         page, status = call.query.page(), call.query.choice("status", ("trading", "halted", "settling"))
@@ -59,38 +53,35 @@ class MarketData:
         if interval is None:
             raise missing("interval")
         start_ms, end_ms = query.times_ms()
-        tape = self._simulation.tapes[symbol]
-        found = bars(tape, interval, start_ms=start_ms, end_ms=end_ms, now_us=call.now_us)
-        paged = page.of_list(found[::-1], Bar.as_json)
+        found = self.bars(symbol, interval)
+        opens_ms = found.opens_ms(start_ms=start_ms, end_ms=end_ms, now_us=call.now_us)
+        paged = page.of_list(opens_ms, lambda open_ms: found.opening_at(open_ms).as_json())
         paged["items"].reverse()  # pages run back in time, bars within one run forward
         return paged
 
+    def bars(self, symbol: str, interval: str) -> Bars:
+        return Bars(self._simulation.tapes[symbol].last, interval, self._engine.books[symbol].last_price)
+
     def funding_rate(self, call: Call) -> Any:
         symbol, page = self._named(call), call.query.page()
-        last_ms = next_funding_ms(call.now_us) - FUNDING_INTERVAL_MS
-        times_ms = [last_ms - number * FUNDING_INTERVAL_MS for number in range(KEPT_FUNDINGS)]
-        mark = fixed(self._engine.mark(symbol))
-
-        def written(time_ms: int) -> dict[str, Any]:
-            return {"funding_rate": rate(FUNDING_RATE), "mark_price": mark, "funding_time": time_ms}
-
-        return self.funding_object(symbol, call.now_us) | page.of_list(times_ms, written)
+        settled = list(self._engine.funding.history(symbol))
+        return self.funding_object(symbol, call.now_us) | page.of_list(settled, _settled)
 
     def funding_object(self, symbol: str, now_us: int) -> dict[str, Any]:
-        mark = fixed(self._engine.mark(symbol))
+        running = rate(self._engine.funding.rate(symbol))
         return {
             "symbol": symbol,
-            "funding_rate": rate(FUNDING_RATE),
-            "predicted_rate": rate(FUNDING_RATE),
-            "mark_price": mark,
-            "index_price": mark,
+            "funding_rate": running,
+            "predicted_rate": running,
+            "mark_price": fixed(self._engine.mark(symbol)),
+            "index_price": fixed(self._engine.prices.index(symbol)),
             "funding_interval": FUNDING_INTERVAL_MS,
-            "next_funding_time": next_funding_ms(now_us),
+            "next_funding_time": self._engine.funding.next_us(symbol, now_us) // 1000,
         }
 
     def ticker_object(self, symbol: str, now_us: int) -> dict[str, Any]:
         """A market nobody traded in yet has its last price throughout and no volume."""
-        book, mark = self._engine.books[symbol], fixed(self._engine.mark(symbol))
+        engine, book = self._engine, self._engine.books[symbol]
         bid, ask = book.bids.best(), book.asks.best()
         day = self._simulation.tapes[symbol].summary(now_us)
         last, zero = book.last_price, Decimal(0)
@@ -98,8 +89,8 @@ class MarketData:
         return {
             "symbol": symbol,
             "last_price": fixed(last),
-            "mark_price": mark,
-            "index_price": mark,
+            "mark_price": fixed(engine.mark(symbol)),
+            "index_price": fixed(engine.prices.index(symbol)),
             "bid_price": fixed_or_none(bid.price if bid else None),
             "bid_quantity": fixed_or_none(bid.quantity if bid else None),
             "ask_price": fixed_or_none(ask.price if ask else None),
@@ -112,8 +103,8 @@ class MarketData:
             "price_change_24h": fixed(last - opened),
             "price_change_rate_24h": rate((last - opened) / opened),
             "open_interest": fixed(self._open_interest(symbol)),
-            "funding_rate": rate(FUNDING_RATE),
-            "next_funding_time": next_funding_ms(now_us),
+            "funding_rate": rate(engine.funding.rate(symbol)),
+            "next_funding_time": engine.funding.next_us(symbol, now_us) // 1000,
             "timestamp": now_us // 1000,
         }
 
@@ -128,7 +119,8 @@ class MarketData:
         return sum((position.quantity for position in positions if position and position.quantity > 0), Decimal(0))
 
     def _status(self, listing: Listing) -> str:
-        return "halted" if listing.market.symbol in self._halted else "trading"
+        is_open = self._engine.states[listing.market.symbol] is MarketState.OPEN
+        return "trading" if is_open else "halted"
 
     def _symbol(self, listing: Listing) -> dict[str, Any]:
         market = listing.market
@@ -171,6 +163,9 @@ def levels(side: BookSide, depth: int) -> Levels:
     return [(fixed(level.price), fixed(level.quantity)) for level in islice(side.best_first(), depth)]
 
 
-def next_funding_ms(now_us: int) -> int:
-    """Midnight, eight or sixteen o'clock UTC, whichever comes next."""
-    return (now_us // 1000 // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
+def _settled(settled: FundingSettled) -> dict[str, Any]:
+    return {
+        "funding_rate": rate(settled.rate),
+        "mark_price": fixed(settled.mark),
+        "funding_time": settled.time_us // 1000,
+    }

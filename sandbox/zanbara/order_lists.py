@@ -6,15 +6,12 @@ from sandbox.matching import Order
 from sandbox.simulation import Simulation
 from sandbox.zanbara.archive import Archive
 from sandbox.zanbara.calls import Call
-from sandbox.zanbara.order_wire import fill_object, order_object, order_type
+from sandbox.zanbara.order_kinds import KINDS, kind_of
+from sandbox.zanbara.order_wire import fill_object, order_object
 from sandbox.zanbara.wire import order_id, status_of
 
 STATUSES = ("pending", "partial_filled", "filled", "cancelled", "expired", "rejected")
 OPEN = frozenset(STATUSES[:2])
-TYPES = (
-    *("limit", "market", "stop_limit", "stop_market", "take_profit", "trailing_stop"),
-    *("post_only", "iceberg"),
-)
 
 
 class OrderLists:
@@ -29,7 +26,7 @@ class OrderLists:
         page = query.page()
         symbol = query.symbol(self._simulation.engine.markets)
         statuses = query.choices("status", STATUSES)
-        side, kind = query.choice("side", ("buy", "sell")), query.choice("type", TYPES)
+        side, kind = query.choice("side", ("buy", "sell")), query.choice("type", KINDS)
         start_ms, end_ms = query.times_ms()
         client_order_id = query.text("client_order_id")
 
@@ -38,7 +35,7 @@ class OrderLists:
                 (symbol is None or order.market.symbol == symbol)
                 and (statuses is None or status_of(order) in statuses)
                 and (side is None or order.side == side)
-                and (kind is None or order_type(order) == kind)
+                and (kind is None or kind_of(order.request) == kind)
                 and start_ms <= order.created_us // 1000 <= end_ms
             )
 

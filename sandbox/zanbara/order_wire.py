@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
-from sandbox.matching import Order, OrderType, TimeInForce
+from sandbox.matching import Order, Status, TimeInForce
 from sandbox.matching.events import Fill, OrderEvent, OrderEventKind, Trade
 from sandbox.zanbara import wire
 from sandbox.zanbara.markets import LISTINGS
+from sandbox.zanbara.order_kinds import kind_of
 
 ZERO = Decimal(0)
 _NUMBERS = {listing.market.symbol: listing.number for listing in LISTINGS}
@@ -15,12 +16,6 @@ _ENDINGS = (OrderEventKind.CANCELLED, OrderEventKind.EXPIRED, OrderEventKind.REJ
 
 def trade_id(symbol: str, number: int) -> str:
     return f"trd_{_NUMBERS[symbol]}{number:015}"
-
-
-def order_type(order: Order) -> str:
-    if order.request.post_only:
-        return "post_only"
-    return "market" if order.request.type is OrderType.MARKET else "limit"
 
 
 def order_object(order: Order) -> dict[str, Any]:
@@ -32,14 +27,16 @@ def order_object(order: Order) -> dict[str, Any]:
         amount=order.executed_quote,
         fees=order.fees,
         status=wire.status_of(order),
-        reason=None if order.is_open else wire.reason(order.status, order.expiry),
+        reason=None if order.is_open else wire.reason(order, order.status),
+        triggered=order.triggered_us is not None,
         updated_us=order.updated_us,
     )
 
 
 def order_as_of(event: OrderEvent) -> dict[str, Any]:
     """An order as it was when this happened; the order itself may have moved on."""
-    order, is_over = event.order, event.kind in _ENDINGS
+    order = event.order
+    is_over = event.kind in _ENDINGS or event.status is Status.FILLED
     return _written(
         order,
         quantity=event.quantity or ZERO,
@@ -47,7 +44,8 @@ def order_as_of(event: OrderEvent) -> dict[str, Any]:
         amount=event.executed_quote,
         fees=event.fees,
         status=wire.status(event.status, order.expiry),
-        reason=wire.reason(event.status, order.expiry) if is_over else None,
+        reason=wire.reason(order, event.status) if is_over else None,
+        triggered=order.triggered_us is not None and event.status is not Status.WAITING,
         updated_us=event.time_us,
     )
 
@@ -61,16 +59,19 @@ def _written(
     fees: Decimal,
     status: str,
     reason: str | None,
+    triggered: bool,
     updated_us: int,
 ) -> dict[str, Any]:
-    request = order.request
+    request, trigger = order.request, order.request.trigger
     has_expiry = request.expires_us is not None
+    is_trailing = trigger is not None and trigger.callback is not None
+    trigger_price = wire.fixed_or_none(trigger.price) if trigger else None
     return {
         "order_id": wire.order_id(order.id),
         "client_order_id": request.client_id,
         "symbol": order.market.symbol,
         "side": order.side.value,
-        "type": order_type(order),
+        "type": kind_of(request),
         "time_in_force": "GTT" if has_expiry else TimeInForce(request.time_in_force).value,
         "expire_time": request.expires_us // 1000 if request.expires_us is not None else None,
         "price": wire.fixed_or_none(order.price),
@@ -81,12 +82,12 @@ def _written(
         "filled_amount": wire.fixed(amount),
         "fee": wire.fixed(fees),
         "fee_asset": order.market.quote,
-        "stop_price": None,
-        "trigger_price_type": None,
-        "callback_rate": None,
-        "activation_price": None,
-        "visible_quantity": None,
-        "triggered": False,
+        "stop_price": None if is_trailing else trigger_price,
+        "trigger_price_type": trigger.source.value if trigger else None,
+        "callback_rate": wire.rate(trigger.callback) if trigger and trigger.callback else None,
+        "activation_price": trigger_price if is_trailing else None,
+        "visible_quantity": wire.fixed_or_none(request.visible),
+        "triggered": triggered,
         "reduce_only": request.reduce_only,
         "leverage": order.leverage,
         "margin_mode": "isolated" if order.isolated else "cross",

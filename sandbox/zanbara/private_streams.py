@@ -1,14 +1,18 @@
-"""Private channels: for each fill the fill, the order, the position; then, once an operation is over, the balance."""
+"""Private channels: for each fill the fill, the order, the position; then, once an operation is over, balance and risk.
+
+Risk also changes with prices alone: it is looked at whenever time passes.
+"""
 
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sandbox.matching import Account, Engine
-from sandbox.matching.events import Event, OrderEvent, PositionEvent
+from sandbox.matching import Account, Engine, Side
+from sandbox.matching.events import BalanceEvent, Event, Liquidated, OrderEvent, PositionEvent
 from sandbox.zanbara.accounts import AccountFigures
 from sandbox.zanbara.order_wire import fill_object, order_as_of, order_object
+from sandbox.zanbara.risk import RiskWatch
 from sandbox.zanbara.subscriptions import Board, Subscription
 from sandbox.zanbara.wire import encode
 
@@ -22,6 +26,7 @@ class PrivateStreams:
         self._engine = engine
         self._figures = figures
         self._board = board
+        self._risks = RiskWatch(figures)
 
     def on_events(self, events: list[Event], now_us: int) -> None:
         """The engine tells positions after all fills, one for each: here each follows its own."""
@@ -31,17 +36,25 @@ class PrivateStreams:
                 positions.setdefault(event.account.name, deque()).append(event)
         touched: dict[str, Account] = {}
         for event in events:
-            if not isinstance(event, OrderEvent):
-                continue
-            account = event.order.account
-            touched[account.name] = account
-            if event.fill is not None:
-                self._tell(account, "fills", event.order.market.symbol, partial(fill_object, event.fill), now_us)
-            self._tell(account, "orders", event.order.market.symbol, partial(order_as_of, event), now_us)
-            if event.fill is not None and positions.get(account.name):
-                self._tell_position(positions[account.name].popleft(), now_us)
+            match event:
+                case OrderEvent():
+                    account = event.order.account
+                    touched[account.name] = account
+                    self._tell_order(event, now_us)
+                    if event.fill is not None and positions.get(account.name):
+                        self._tell_position(positions[account.name].popleft(), event.order.side, now_us)
+                case BalanceEvent():
+                    touched[event.account.name] = event.account
+                case Liquidated():
+                    self._tell_risk(event.account, self._risks.liquidated(event), now_us)
         for account in touched.values():
             self.tell_balance(account, now_us)
+            self._follow_risk(account, now_us)
+
+    def advance(self, now_us: int) -> None:
+        """Tell changes of risk that prices have brought."""
+        for name in self._board.accounts("risk"):
+            self._follow_risk(self._engine.accounts[name], now_us)
 
     def begin(self, subscription: Subscription, now_us: int) -> None:
         """Send a new subscription what it starts from; fills start from nothing."""
@@ -58,6 +71,10 @@ class PrivateStreams:
                 ]
             case "balance":
                 subscription.send("snapshot", None, encode(self._figures.balance(account, now_us)), now_us)
+                return
+            case "risk":
+                self._follow_risk(account, now_us, newcomer=subscription)
+                subscription.send("snapshot", None, encode(self._risks.current(account)), now_us)
                 return
             case _:
                 return
@@ -78,9 +95,30 @@ class PrivateStreams:
             for subscription in listening:
                 subscription.send("update", None, data, now_us)
 
-    def _tell_position(self, event: PositionEvent, now_us: int) -> None:
+    def _follow_risk(self, account: Account, now_us: int, newcomer: Subscription | None = None) -> None:
+        """Tell the account's risk if it changed; a new subscription is about to be told anyway."""
+        if self._board.listening(account.name, "risk"):
+            self._tell_risk(account, self._risks.change(account), now_us, newcomer)
+
+    def _tell_risk(
+        self, account: Account, risk: dict[str, Any] | None, now_us: int, newcomer: Subscription | None = None
+    ) -> None:
+        listening = self._board.listening(account.name, "risk")
+        if risk is not None and listening:
+            data = encode(risk)
+            for subscription in listening:
+                if subscription is not newcomer:
+                    subscription.send("update", None, data, now_us)
+
+    def _tell_order(self, event: OrderEvent, now_us: int) -> None:
+        account, symbol = event.order.account, event.order.market.symbol
+        if event.fill is not None:
+            self._tell(account, "fills", symbol, partial(fill_object, event.fill), now_us)
+        self._tell(account, "orders", symbol, partial(order_as_of, event), now_us)
+
+    def _tell_position(self, event: PositionEvent, side: Side, now_us: int) -> None:
         account, symbol = event.account, event.symbol
-        self._tell(account, "positions", symbol, partial(self._figures.position_as_of, event), now_us)
+        self._tell(account, "positions", symbol, partial(self._figures.position_as_of, event, side), now_us)
 
     def _tell(self, account: Account, channel: str, symbol: str, make: Maker, now_us: int) -> None:
         """Tell subscribers of this symbol and of all; the data is only made if there are any."""

@@ -1,10 +1,13 @@
-"""Public channels: trades as they happen; books, tickers and funding on change, at most ten times a second each."""
+"""Public channels: trades as they happen; books, tickers and funding on change, at most ten times a second each.
+
+Prices and rates move without an event, too: tickers and funding are looked at whenever time passes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.matching.events import BookChange, Event, Trade
+from sandbox.matching.events import Event, Trade
 from sandbox.simulation import Simulation
 from sandbox.zanbara.book_views import BookView
 from sandbox.zanbara.frames import data_frame
@@ -39,18 +42,14 @@ class PublicStreams:
             "ticker": market_data.ticker_object,
             "funding_rate": market_data.funding_object,
         }
-        self._told: dict[tuple[str, str], dict[str, Any]] = {}
+        self._told: dict[tuple[str, str], dict[str, Any]] = {}  # by channel and symbol, of those somebody listens to
         self._due_us: dict[tuple[str, str], int] = {}
-        self._dirty: set[str] = set()
 
     def on_events(self, events: list[Event], now_us: int) -> None:
         trades: dict[str, list[Trade]] = {}
         for event in events:
             if isinstance(event, Trade):
                 trades.setdefault(event.symbol, []).append(event)
-                self._dirty.add(event.symbol)
-            elif isinstance(event, BookChange):
-                self._dirty.add(event.symbol)
         for symbol, happened in trades.items():
             self._tell_trades(symbol, happened, now_us)
         self.advance(now_us)
@@ -60,9 +59,8 @@ class PublicStreams:
         for key, told in list(self._books.items()):
             if told.last_us + PACE_US <= now_us:
                 self._tell_book(key, told, now_us)
-        for symbol in list(self._dirty):
-            if all(self._tell_figures(channel, symbol, now_us) for channel in self._figures):
-                self._dirty.discard(symbol)
+        for channel, symbol in list(self._told):
+            self._tell_figures(channel, symbol, now_us)
 
     def begin(self, subscription: Subscription, now_us: int) -> None:
         """Send a new subscription what it starts from."""
@@ -115,25 +113,24 @@ class PublicStreams:
             for subscription in listening:
                 subscription.send("update", symbol, data, now_us)
 
-    def _tell_figures(self, channel: str, symbol: str, now_us: int) -> bool:
-        """Tell a change of a ticker or of funding; False if it has to wait."""
+    def _tell_figures(self, channel: str, symbol: str, now_us: int) -> None:
+        """Tell a change of a ticker or of funding, if it is due."""
         key = (channel, symbol)
+        if self._due_us.get(key, 0) > now_us:
+            return
         listening = self._board.listening(None, f"{channel}.{symbol}")
         if not listening:
-            self._told.pop(key, None)
-            return True
-        if self._due_us.get(key, 0) > now_us:
-            return False
+            del self._told[key]
+            return
+        self._due_us[key] = now_us + PACE_US
         data = self._figures[channel](symbol, now_us)
-        if _is_news(self._told.get(key), data):
+        if _is_news(self._told[key], data):
             self._told[key] = data
-            self._due_us[key] = now_us + PACE_US
             text = encode(data)
             for subscription in listening:
                 subscription.send("update", symbol, text, now_us)
-        return True
 
 
-def _is_news(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+def _is_news(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether anything but the time differs."""
-    return before is None or any(before[name] != value for name, value in after.items() if name != "timestamp")
+    return any(before[name] != value for name, value in after.items() if name != "timestamp")

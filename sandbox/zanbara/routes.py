@@ -9,9 +9,12 @@ from sandbox.zanbara.account_ledger import AccountLedger
 from sandbox.zanbara.calls import Call
 from sandbox.zanbara.gate import Rights
 from sandbox.zanbara.limits import RequestClass
+from sandbox.zanbara.margin_settings import MarginSettings
 from sandbox.zanbara.market_data import MarketData
 from sandbox.zanbara.order_lists import OrderLists
+from sandbox.zanbara.system import System
 from sandbox.zanbara.trading import Trading
+from sandbox.zanbara.transfers import Transfers
 
 Handler = Callable[[Call], Any]
 NAMED = "{}"  # stands for the last part of a path that names something
@@ -19,8 +22,11 @@ NAMED = "{}"  # stands for the last part of a path that names something
 MARKET = Rights(RequestClass.MARKET)
 SYSTEM = Rights(RequestClass.SYSTEM)
 QUERY = Rights(RequestClass.QUERY, "read")
-TRADE = Rights(RequestClass.TRADE, "trade")
-BATCH = Rights(RequestClass.BATCH, "trade")
+TRADE = Rights(RequestClass.TRADE, "trade", is_for_active=True)
+BATCH = Rights(RequestClass.BATCH, "trade", is_for_active=True)
+CANCEL = Rights(RequestClass.TRADE, "trade")
+BATCH_CANCEL = Rights(RequestClass.BATCH, "trade")
+WITHDRAW = Rights(RequestClass.TRADE, "withdraw", needs_signature=True, is_for_active=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +63,65 @@ def market_routes(data: MarketData) -> dict[tuple[str, str], Route]:
     return {("GET", f"/v1/market/{name}"): Route(MARKET, handler) for name, handler in handlers.items()}
 
 
-def private_routes(
-    trading: Trading, lists: OrderLists, accounts: AccountCalls, ledger: AccountLedger
-) -> dict[tuple[str, str], Route]:
+@dataclass(frozen=True, slots=True)
+class PrivateCalls:
+    """Whoever answers private calls."""
+
+    trading: Trading
+    lists: OrderLists
+    accounts: AccountCalls
+    settings: MarginSettings
+    transfers: Transfers
+    ledger: AccountLedger
+
+
+def private_routes(calls: PrivateCalls) -> dict[tuple[str, str], Route]:
+    trading, accounts, settings, transfers = calls.trading, calls.accounts, calls.settings, calls.transfers
     queries: dict[str, Handler] = {
         "account/info": accounts.info,
         "account/balance": accounts.balance,
         "account/positions": accounts.positions,
-        "account/ledger": ledger.entries,
+        "account/deposit-address": transfers.deposit_address,
+        "account/deposits": transfers.deposits,
+        "account/withdrawals": transfers.withdrawals,
+        "account/ledger": calls.ledger.entries,
         "position/list": accounts.positions,
         f"position/{NAMED}": accounts.position,
-        "order/list": lists.orders,
+        "order/list": calls.lists.orders,
         f"order/{NAMED}": trading.order,
-        "trade/history": lists.fills,
+        "trade/history": calls.lists.fills,
     }
     trades: dict[str, Handler] = {
         "order/place": trading.place,
-        "order/cancel": trading.cancel,
         "order/amend": trading.amend,
         "position/close": accounts.close,
-        "position/set-leverage": accounts.set_leverage,
-        "position/set-margin-mode": accounts.set_margin_mode,
-        "position/add-margin": accounts.add_margin,
+        "position/set-leverage": settings.set_leverage,
+        "position/set-margin-mode": settings.set_margin_mode,
+        "position/add-margin": settings.add_margin,
     }
     batches: dict[str, Handler] = {
         "order/place-batch": trading.place_batch,
-        "order/cancel-batch": trading.cancel_batch,
-        "order/cancel-all": trading.cancel_all,
         "position/close-all": accounts.close_all,
+    }
+    cancels: dict[str, tuple[Rights, Handler]] = {
+        "order/cancel": (CANCEL, trading.cancel),
+        "order/cancel-batch": (BATCH_CANCEL, trading.cancel_batch),
+        "order/cancel-all": (BATCH_CANCEL, trading.cancel_all),
     }
     return {
         **{("GET", f"/v1/{name}"): Route(QUERY, handler) for name, handler in queries.items()},
         **{("POST", f"/v1/{name}"): Route(TRADE, handler) for name, handler in trades.items()},
-        ("DELETE", f"/v1/order/{NAMED}"): Route(TRADE, trading.cancel_named),
         **{("POST", f"/v1/{name}"): Route(BATCH, handler) for name, handler in batches.items()},
+        **{("POST", f"/v1/{name}"): Route(rights, handler) for name, (rights, handler) in cancels.items()},
+        ("DELETE", f"/v1/order/{NAMED}"): Route(CANCEL, trading.cancel_named),
+        ("POST", "/v1/account/withdraw"): Route(WITHDRAW, transfers.withdraw),
+    }
+
+
+def system_routes(system: System, issue_token: Handler) -> dict[tuple[str, str], Route]:
+    return {
+        ("GET", "/v1/system/time"): Route(SYSTEM, lambda call: {"server_time": call.now_us // 1000}),
+        ("GET", "/v1/system/status"): Route(SYSTEM, system.status),
+        ("GET", "/v1/health"): Route(SYSTEM, system.health),
+        ("POST", "/v1/auth/token"): Route(SYSTEM, issue_token),
     }

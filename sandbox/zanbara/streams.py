@@ -3,13 +3,14 @@
 from sandbox.simulation import Simulation
 from sandbox.sockets import Hub
 from sandbox.zanbara.accounts import AccountFigures
+from sandbox.zanbara.kline_streams import KlineStreams
 from sandbox.zanbara.market_data import MarketData
 from sandbox.zanbara.private_streams import PrivateStreams
 from sandbox.zanbara.public_streams import PublicStreams
 from sandbox.zanbara.subscriptions import Board, Subscription
 
-PUBLIC = ("ticker", "orderbook", "trades", "funding_rate")
-PRIVATE = ("orders", "fills", "positions", "balance")
+PUBLIC = ("ticker", "orderbook", "trades", "klines", "funding_rate")
+PRIVATE = ("orders", "fills", "positions", "balance", "risk")
 
 
 class Streams:
@@ -19,6 +20,7 @@ class Streams:
         self._board = Board(hub)
         self._public = PublicStreams(simulation, market_data, self._board)
         self.private = PrivateStreams(simulation.engine, figures, self._board)
+        self._klines = KlineStreams(simulation, market_data, self._board)
         simulation.listeners += [self._public.on_events, self.private.on_events]
 
     def begin(self, subscription: Subscription, now_us: int) -> None:
@@ -26,6 +28,8 @@ class Streams:
         self._board.add(subscription)
         if subscription.channel in PRIVATE:
             self.private.begin(subscription, now_us)
+        elif subscription.channel == "klines":
+            self._klines.begin(subscription, now_us)
         else:
             self._public.begin(subscription, now_us)
 
@@ -34,3 +38,5 @@ class Streams:
 
     def advance(self, now_us: int) -> None:
         self._public.advance(now_us)
+        self._klines.advance(now_us)
+        self.private.advance(now_us)

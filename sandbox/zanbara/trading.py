@@ -3,14 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
-from sandbox.config import ZanbaraConfig
 from sandbox.matching import Account, Order, OrderRequest, Reason, Refusal
 from sandbox.simulation import Simulation
 from sandbox.zanbara.archive import Archive
 from sandbox.zanbara.bodies import Fields, as_fields
 from sandbox.zanbara.calls import Call, Created
-from sandbox.zanbara.errors import Problem, invalid, missing, unknown_order, unknown_symbol
-from sandbox.zanbara.new_order import check_grid, check_size, read_new_order, tradable
+from sandbox.zanbara.errors import Problem, halted, invalid, missing, unknown_order, unknown_symbol
+from sandbox.zanbara.new_order import NewOrders, check_grid, check_price, check_size, check_visible, tradable
 from sandbox.zanbara.order_wire import order_object
 from sandbox.zanbara.wire import cents, fixed, order_id, status_of
 
@@ -22,11 +21,11 @@ MAX_ORDERS = 20
 class Trading:
     """Everything that makes, changes or ends an order."""
 
-    def __init__(self, simulation: Simulation, archive: Archive, config: ZanbaraConfig) -> None:
+    def __init__(self, simulation: Simulation, archive: Archive, new_orders: NewOrders) -> None:
         self._simulation = simulation
-        self._markets = simulation.engine.markets
+        self._engine = simulation.engine
         self._archive = archive
-        self._halted = frozenset(config.halted)
+        self._new_orders = new_orders
 
     def place(self, call: Call) -> Any:
         """A new order, 201; or the one that already has this client order id, 200, whatever else is asked for."""
@@ -70,9 +69,9 @@ class Trading:
 
     def cancel_all(self, call: Call) -> Any:
         symbol = call.body(may_be_empty=True).text("symbol")
-        if symbol is not None and symbol not in self._markets:
+        if symbol is not None and symbol not in self._engine.markets:
             raise unknown_symbol()
-        symbols = list(self._markets) if symbol is None else [symbol]
+        symbols = list(self._engine.markets) if symbol is None else [symbol]
         orders = [order for each in symbols for order in self._simulation.cancel_all(call.account, each, call.now_us)]
         return {"cancelled": [order_id(order.id) for order in orders], "count": len(orders)}
 
@@ -82,18 +81,17 @@ class Trading:
         price, quantity = fields.decimal("price"), fields.decimal("quantity")
         if price is None and quantity is None:
             raise missing("price")
-        market = tradable(order.market.symbol, self._markets, self._halted)
-        if not order.is_open:
-            raise Problem("ORDER_NOT_AMENDABLE", "Order is closed", details={"status": status_of(order)})
+        market = tradable(self._engine, order.market.symbol)
+        _check_amendable(order, price)
         check_grid("price", price, market.tick)
         check_grid("quantity", quantity, market.step)
         if quantity is not None:
             check_size(quantity, market)
             if quantity <= order.executed:
                 raise Problem("INVALID_QUANTITY", "quantity must exceed what is filled", field="quantity")
-        if price is not None and not price:
-            raise Problem("INVALID_PRICE", "price must be positive", field="price")
-        wanted_price = order.price or ZERO if price is None else price
+            check_visible(order.request.visible, quantity, field="quantity")
+        check_price("price", price)
+        wanted_price = order.price if price is None else price
         wanted = order.quantity or ZERO if quantity is None else quantity
         try:
             self._simulation.amend(order, price=wanted_price, quantity=wanted, now_us=call.now_us)
@@ -102,13 +100,11 @@ class Trading:
         return order_object(order)
 
     def execute(self, account: Account, request: OrderRequest, now_us: int) -> Order:
-        """Give an order to the engine and keep it; raises `Problem`."""
+        """Give an order to the engine; raises `Problem`."""
         try:
-            order = self._simulation.place(account, request, now_us)
+            return self._simulation.place(account, request, now_us)
         except Refusal as refusal:
             raise _refused(refusal) from refusal
-        self._archive.add(order)
-        return order
 
     def _place(self, account: Account, fields: Fields, now_us: int) -> tuple[Order, bool]:
         client_order_id = fields.client_order_id()
@@ -116,8 +112,7 @@ class Trading:
             known = self._archive.by_client_id(account, client_order_id)
             if known is not None:
                 return known, False
-        request = read_new_order(fields, account, self._markets, self._halted, now_us)
-        return self.execute(account, request, now_us), True
+        return self.execute(account, self._new_orders.read(fields, account, now_us), now_us), True
 
     def _cancel(self, order: Order, now_us: int) -> dict[str, Any]:
         if not order.is_open:
@@ -155,11 +150,23 @@ def insufficient(*, available: Decimal, required: Decimal, field: str) -> Proble
     )
 
 
+def _check_amendable(order: Order, price: Decimal | None) -> None:
+    """A conditional order can be changed while it waits; one without a price has none to change."""
+    if not order.is_open:
+        raise Problem("ORDER_NOT_AMENDABLE", "Order is closed", details={"status": status_of(order)})
+    if order.request.trigger is not None and not order.is_waiting:
+        raise Problem("ORDER_NOT_AMENDABLE", "Order was triggered", details={"status": status_of(order)})
+    if price is not None and order.price is None:
+        raise Problem("ORDER_NOT_AMENDABLE", "This order has no price", field="price")
+
+
 def _refused(refusal: Refusal) -> Problem:
     """What the engine's refusal looks like on the wire. All else was checked before it was asked."""
     if refusal.reason is Reason.INSUFFICIENT_MARGIN:
         available, required = refusal.available or ZERO, refusal.required or ZERO
         return insufficient(available=available, required=required, field="quantity")
+    if refusal.reason is Reason.MARKET_STATE:
+        return halted()
     if refusal.reason is Reason.NOT_REDUCING:
         return Problem("REDUCE_ONLY_REJECTED", "There is no position to reduce", field="reduce_only")
     return Problem("INVALID_PRICE", "The order would match at once or is out of range", field="price")

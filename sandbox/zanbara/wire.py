@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.matching import Expiry, Order, Status
+from sandbox.matching import Expiry, Order, Origin, Status
 from sandbox.zanbara.errors import Problem
 
 _encoder = msgspec.json.Encoder()
@@ -22,8 +22,11 @@ REASON = {
     Expiry.NOT_REDUCING: "REDUCE_ONLY",
     Expiry.WOULD_TAKE: "POST_ONLY_WOULD_MATCH",
     Expiry.TIME: "GTT_EXPIRED",
+    Expiry.LIQUIDATION: "LIQUIDATION",
+    Expiry.INSUFFICIENT_FUNDS: "INSUFFICIENT_BALANCE",
 }
 STATUS = {
+    Status.WAITING: "pending",
     Status.NEW: "pending",
     Status.PARTIALLY_FILLED: "partial_filled",
     Status.FILLED: "filled",
@@ -72,6 +75,15 @@ def order_id(order_number: int) -> str:
     return f"ord_{order_number:016}"
 
 
+def order_number(identifier: str) -> int | None:
+    """The number in an order id; None for what is none."""
+    digits = identifier.removeprefix("ord_")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    number = int(digits[:20])
+    return number if order_id(number) == identifier else None
+
+
 def status(engine_status: Status, expiry: Expiry | None) -> str:
     """What an order's state is called; an order whose time is over is the only one to expire."""
     if engine_status is Status.EXPIRED:
@@ -83,8 +95,10 @@ def status_of(order: Order) -> str:
     return status(order.status, order.expiry)
 
 
-def reason(engine_status: Status, expiry: Expiry | None) -> str | None:
-    """Why an order ended without being filled."""
+def reason(order: Order, engine_status: Status) -> str | None:
+    """Why an order ended without being filled, or that it was the venue's own to close a position."""
+    if order.origin is Origin.LIQUIDATION:
+        return "LIQUIDATION"
     if engine_status is Status.CANCELLED:
         return "USER_CANCELLED"
-    return None if expiry is None else REASON[expiry]
+    return None if order.expiry is None else REASON[order.expiry]

@@ -10,11 +10,11 @@ import pytest
 
 from sandbox.config import AccountConfig, ZanbaraConfig
 from sandbox.face import Request
+from sandbox.whitelist import allows
 from sandbox.zanbara.errors import Problem
 from sandbox.zanbara.keys import api_key, example_keys
 from sandbox.zanbara.signing import Signatures, signature
 from sandbox.zanbara.tokens import ExpiredToken, Tokens
-from sandbox.zanbara.whitelist import allows
 from tests.sandbox.zanbara_desks import LIMIT, STILL, TESTNET, golden, refusal, socket, venue
 
 VECTORS = golden("signing")

@@ -110,3 +110,29 @@ async def test_an_amended_order_keeps_its_id() -> None:
         answer = await v.a.call("POST", "/v1/order/amend", {"order_id": shy["order_id"], "price": "160"})
         assert refusal(answer) == (400, "INVALID_PRICE", "price")
         assert await v.a.get(f"/v1/order/{shy['order_id']}") == shy
+
+
+async def test_fills_and_movements_are_filtered() -> None:
+    async with venue() as v:
+        sol = await v.a.placed(price="150.11", quantity="0.01")
+        eth = await v.a.placed(symbol="ETH-PERP", price="3001", quantity="0.01")
+        path = "/v1/trade/history"
+        newest, oldest = (await v.a.get(path))["items"]
+        assert [newest["order_id"], oldest["order_id"]] == [eth["order_id"], sol["order_id"]]
+        assert (await v.a.get(f"{path}?symbol=SOL-PERP"))["items"] == [oldest]
+        assert (await v.a.get(f"{path}?order_id={eth['order_id']}"))["items"] == [newest]
+        assert (await v.a.get(f"{path}?start_time={newest['timestamp']}"))["items"][0] == newest
+        assert (await v.a.get(f"{path}?end_time={oldest['timestamp'] - 1}"))["items"] == []
+        ledger = "/v1/account/ledger"
+        fees = (await v.a.get(f"{ledger}?type=trading_fee&symbol=ETH-PERP"))["items"]
+        assert [(entry["reference_id"], entry["amount"]) for entry in fees] == [
+            (newest["trade_id"], f"-{newest['fee']}"),
+        ]
+        assert [entry["type"] for entry in (await v.a.get(f"{ledger}?limit=2"))["items"]] == ["trading_fee"] * 2
+        assert (await v.a.get(f"{ledger}?type=referral_rebate"))["total"] == 0
+        for query, code, field in (
+            ("type=gift", "INVALID_PARAMETER", "type"),
+            ("symbol=NO", "SYMBOL_NOT_FOUND", "symbol"),
+            ("start_time=2&end_time=1", "INVALID_PARAMETER", "start_time"),
+        ):
+            assert refusal(await v.a.call("GET", f"{ledger}?{query}"))[1:] == (code, field)

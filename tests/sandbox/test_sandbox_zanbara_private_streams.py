@@ -73,7 +73,7 @@ async def test_a_closed_position_is_told_with_nothing_left() -> None:
         await v.a.call("POST", "/v1/position/close-all")
         data = (await s.next())["data"]
         assert (data["quantity"], data["margin"], data["liquidation_price"]) == ("0.00000000", "0.00000000", None)
-        assert data["realized_pnl"] == "-0.01000000"
+        assert (data["position_side"], data["realized_pnl"]) == ("long", "-0.01000000")
 
 
 async def test_orders_of_one_symbol_and_of_others_only_ones_own() -> None:

@@ -62,6 +62,7 @@ class Desk:
     api_key: str
     api_secret: str
     token: str = ""
+    ahead_ms: int = 0  # how far the venue's clock is ahead of ours
 
     async def login(self) -> None:
         credentials = {"api_key": self.api_key, "api_secret": self.api_secret}
@@ -75,7 +76,7 @@ class Desk:
         content = b"" if body is None else json.dumps(body).encode()
         given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | (headers or {})
         if signed:
-            timestamp = str(int(time.time() * 1000))
+            timestamp = str(int(time.time() * 1000) + self.ahead_ms)
             text = f"{timestamp}{method}{target}".encode() + content
             given |= {
                 "X-API-Key": self.api_key,
@@ -89,6 +90,20 @@ class Desk:
         answer = await self.call("GET", target)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
+
+    async def post(self, path: str, **body: Any) -> Any:
+        """The data of a call that must succeed."""
+        answer = await self.call("POST", f"/v1/{path}", body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    async def refused(self, path: str, **body: Any) -> tuple[int, str, str | None]:
+        """Status, code and field of a call that must be refused."""
+        return refusal(await self.call("POST", f"/v1/{path}", body))
+
+    async def order(self, order: dict[str, Any]) -> Any:
+        """An order as it is now."""
+        return await self.get(f"/v1/order/{order['order_id']}")
 
     async def place(self, **changes: Any) -> httpx.Response:
         """A resting buy order, unless changed; a member changed to None is left out."""
@@ -133,9 +148,15 @@ class Venue:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def pin(self, symbol: str = "SOL-PERP", **prices: str | None) -> None:
+        """Hold index, mark or funding rate; None lets go."""
+        await self.sim("POST", "prices", {"symbol": symbol, **prices})
+
     async def pass_time(self, forward_ms: int) -> int:
         """Let the venue's clock leap; what it says then, in milliseconds."""
         now_ms: int = (await self.sim("POST", "clock", {"advance_ms": forward_ms}))["time"]
+        for desk in self.desks.values():
+            desk.ahead_ms = now_ms - int(time.time() * 1000)
         return now_ms
 
 
