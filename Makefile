@@ -5,19 +5,28 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := gateway adapters sandbox demo tests
+CLIENTS := tests/clients
+CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test test-clients bench bench-sandbox check format lock clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run  ## Start everything and take a tour (ARGS=--once ends after it)
 	@$(BIN)/crossgate demo $(ARGS)
 
 test: $(VENV)/.dev  ## Run all tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ## Trade on the sandbox with other people's clients (ARGS=--table writes docs/clients.md)
+	@$(BIN)/pytest -n 2 --dist loadfile $(CLIENTS) $(ARGS)
+
+bench: bench-sandbox  ## Measure everything there is a measurement for
+
+bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floors (ARGS=engine measures that alone)
+	@$(BIN)/python -m bench.sandbox $(ARGS)
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check $(CODE)
@@ -34,9 +43,11 @@ lock: $(VENV)/.dev  ## Resolve the requirements anew
 	  extras="--extra embedded"; [ $$set = dev ] && extras="$$extras --extra dev" || extras="$$extras -c requirements/dev.txt"; \
 	  $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 	    pyproject.toml requirements/build.in $$extras -o requirements/$$set.txt; done
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --no-deps \
+	  requirements/clients.in -o requirements/clients.txt
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(CLIENTS)/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=python3.11"; exit 1; }
@@ -53,3 +64,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(VENV)/.clients: requirements/clients.txt $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clients.txt
+	@touch $@
+
+$(CLIENTS)/js/node_modules/.package-lock.json: $(CLIENTS)/js/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed to drive ccxt for JavaScript"; exit 1; }
+	@echo "Installing ccxt for JavaScript …"
+	@npm ci --prefix $(CLIENTS)/js --ignore-scripts --no-audit --no-fund --loglevel=error
