@@ -1,24 +1,8 @@
 """The command `crossgate`, one module for each of its commands."""
 
-import typer
-
-from gateway.cli import config, demo, keys, sandbox, serve
-
-app = typer.Typer(
-    help="One normalized REST and WebSocket API in front of the exchanges a trading firm uses.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
-app.command(
-    "sandbox", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)(sandbox.sandbox)
-app.add_typer(keys.app, name="keys")
-app.add_typer(config.app, name="config")
-
 
 def main() -> None:
     """Run the command line."""
+    from gateway.cli.commands import app  # noqa: PLC0415 - whoever imports one part does not pay for all commands
+
     app()

@@ -1,7 +1,6 @@
 """`crossgate demo`: everything on one machine, a tour of it, and curl lines to go on with."""
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ import httpx
 import typer
 
 from gateway.cli.children import ChildFailed
+from gateway.cli.ending import wait_for_end
 from gateway.cli.fail import fail
 from gateway.cli.stack import PREFIXES, Stack, StackOptions, running
 from gateway.store.embedded import ServerFailed, ServerNotFound
@@ -33,7 +33,7 @@ def demo(
             if once:
                 raise typer.Exit(code)
             _go_on(stack)
-            _wait_for_end()
+            wait_for_end()
     except (ChildFailed, ServerNotFound, ServerFailed, httpx.HTTPError) as error:
         fail(str(error))
 
@@ -74,11 +74,3 @@ curl -s {url}/v1/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: appl
 curl -s '{url}/v1/orders?account={account}&status=open' -H "Authorization: Bearer $TOKEN"
 curl -s -X DELETE {url}/v1/accounts/{account}/orders/by-client-id/my-first-order -H "Authorization: Bearer $TOKEN"
 """
-
-
-def _wait_for_end() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        typer.echo("Ending.")

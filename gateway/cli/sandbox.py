@@ -1,4 +1,4 @@
-"""`crossgate sandbox`: a simulated venue; the command line is the sandbox's own."""
+"""`crossgate sandbox`: simulated venues; the command line is the sandbox's own."""
 
 import runpy
 import sys
@@ -7,6 +7,6 @@ import typer
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run a simulated exchange that speaks a real venue's protocol (see `crossgate sandbox --help`)."""
+    """Run simulated exchanges that speak the real venues' protocols (see `crossgate sandbox --help`)."""
     sys.argv = ["crossgate sandbox", *context.args]
     runpy.run_module("sandbox", run_name="__main__")

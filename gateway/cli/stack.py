@@ -1,4 +1,4 @@
-"""The whole set on one machine: Redis, simulated venue, gateways; for the demo and for tests.
+"""The whole set on one machine: Redis, simulated venues, gateways; for the demo, for tests and for users' own CI.
 
 Each part is a process of its own, speaking to the others as in production. Nothing is kept when it ends.
 """
@@ -19,6 +19,8 @@ import yaml
 
 from gateway.auth.secrets import new_client_secret, new_seed, secret_sha256
 from gateway.cli.children import ChildFailed, child, first_line, require_running
+from gateway.cli.venue_control import VenueControl
+from gateway.settings import ENV_PREFIX
 from gateway.store.embedded import EmbeddedServer
 
 CLIENT = "demo-bot"
@@ -62,6 +64,11 @@ class VenueProcess:
     accounts: Sequence[Mapping[str, Any]]
     """As the venue lists them: names and credentials."""
 
+    @property
+    def control(self) -> VenueControl:
+        """Faults, prices, the clock and the ledger of this venue."""
+        return VenueControl(self.url)
+
 
 @dataclass(slots=True)
 class Stack:
@@ -81,6 +88,21 @@ class Stack:
     def urls(self) -> list[str]:
         return [gateway.url for gateway in self.gateways]
 
+    @property
+    def url(self) -> str:
+        """Of the first replica."""
+        return self.gateways[0].url
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/v1/ws"
+
+    def token(self) -> str:
+        """Log in as the client; good for an hour."""
+        credentials = {"api_key": self.api_key, "api_secret": self.api_secret}
+        answer = httpx.post(f"{self.url}/v1/auth/token", json=credentials, trust_env=False).raise_for_status()
+        return str(answer.json()["data"]["token"])
+
 
 @contextmanager
 def running(options: StackOptions) -> Iterator[Stack]:
@@ -91,9 +113,7 @@ def running(options: StackOptions) -> Iterator[Stack]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crossgate-")))
         redis = stack.enter_context(EmbeddedServer(directory / "redis"))
-        venues = {
-            name: _start_venue(name, port, options, directory, stack) for name, port in options.venue_ports.items()
-        }
+        venues = _start_venues(options, directory, stack)
         secret = new_client_secret()
         config, accounts = _write_config(options, directory, venues, secret)
         started = [
@@ -101,6 +121,18 @@ def running(options: StackOptions) -> Iterator[Stack]:
         ]
         gateways = [_when_ready(process, log) for process, log in started]
         yield Stack(gateways, venues, redis, CLIENT, secret, accounts, directory)
+
+
+@contextmanager
+def running_venues(options: StackOptions) -> Iterator[Mapping[str, VenueProcess]]:
+    """Start the simulated venues alone, and end them with the block. Raises `ChildFailed`."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crossgate-")))
+        yield _start_venues(options, directory, stack)
+
+
+def _start_venues(options: StackOptions, directory: Path, stack: ExitStack) -> dict[str, VenueProcess]:
+    return {name: _start_venue(name, port, options, directory, stack) for name, port in options.venue_ports.items()}
 
 
 def _start_venue(name: str, port: int, options: StackOptions, directory: Path, stack: ExitStack) -> VenueProcess:
@@ -178,7 +210,7 @@ def _start_gateway(  # noqa: PLR0917 - private to this module
 ) -> tuple[subprocess.Popen[bytes], Path]:
     log = directory / f"gateway-{number}.log"
     env = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)},
         "CROSSGATE_CONFIG": str(config),
         "CROSSGATE_REDIS_URL": redis_url,
         "CROSSGATE_SERVER__PORT": str(options.gateway_port + number if options.gateway_port else 0),

@@ -1,0 +1,55 @@
+"""A simulated venue's control plane, for tests: what goes wrong, where prices are, what time it is, what happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True, slots=True)
+class VenueControl:
+    """Calls under `/sim/`; each raises `httpx.HTTPStatusError` for what the venue does not understand."""
+
+    url: str
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Any call of the control plane: `ask("GET", "ledger", account="desk-a")`."""
+        answer = httpx.request(method, f"{self.url}/sim/{path}", json=body, params=query, trust_env=False)
+        return answer.raise_for_status().json()
+
+    def fault(self, do: Mapping[str, Any], **rule: Any) -> None:
+        """Make something go wrong: `fault({"status": 503}, match={"method": "POST", "path": "/api/v1/order"})`."""
+        self.ask("POST", "faults", {"do": do, **rule})
+
+    def clear_faults(self) -> None:
+        self.ask("DELETE", "faults")
+
+    def set_prices(self, symbol: str, **prices: str | None) -> None:
+        """Pin `index`, `mark` or `funding_rate` of a market; None lets it go again."""
+        self.ask("POST", "prices", {"symbol": symbol, **prices})
+
+    def set_state(self, symbol: str, state: str) -> None:
+        """Say which orders a market takes from now on."""
+        self.ask("POST", "markets", {"symbol": symbol, "state": state})
+
+    def transfer(self, account: str, asset: str, amount: str) -> None:
+        """Pay money into an account or, negative, out of it."""
+        self.ask("POST", "transfers", {"account": account, "asset": asset, "amount": amount})
+
+    def now_ms(self) -> int:
+        """The venue's time."""
+        return int(self.ask("GET", "clock")["time"])
+
+    def advance(self, forward_ms: int) -> int:
+        """Move the venue's clock forward; returns its time then, in milliseconds."""
+        return int(self.ask("POST", "clock", {"advance_ms": forward_ms})["time"])
+
+    def ledger(self, account: str | None = None) -> dict[str, Any]:
+        """What really happened: requests, orders, limits, subscriptions."""
+        ledger: dict[str, Any] = self.ask("GET", "ledger", **({} if account is None else {"account": account}))
+        return ledger
+
+    def reset(self) -> None:
+        """Start over: accounts, books, counts, faults and ledger as at the start; open sockets are closed."""
+        self.ask("POST", "reset")
