@@ -36,6 +36,9 @@ class Seen:
         }
 
 
+_ACCEPTANCES = (OrderEventKind.ACCEPTED, OrderEventKind.TRIGGER_PLACED)
+
+
 class Ledger:
     """Keeps the last requests and accepted orders, and totals of all of them and of logins."""
 
@@ -63,9 +66,12 @@ class Ledger:
         self._expired_tokens[account] += 1
 
     def record_events(self, events: Iterable[Event], now_us: int) -> None:
-        """Listens to the simulation: remembers every order that was accepted."""
+        """Listens to the simulation: remembers every order that was accepted from an account.
+
+        What the venue places by itself in the wake of one (a fired trigger's order, a bracket's legs) is none of these.
+        """
         for event in events:
-            if isinstance(event, OrderEvent) and event.kind is OrderEventKind.ACCEPTED:
+            if isinstance(event, OrderEvent) and event.kind in _ACCEPTANCES and event.order.related is None:
                 order = event.order
                 self._accepted[order.account.name] += 1
                 self._orders[order.account.name].append(

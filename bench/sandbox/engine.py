@@ -102,12 +102,16 @@ class Trading:
         return self._random.randint(100, 2000) * TICK
 
     def _cancel(self, draw: float) -> None:
+        order = self._picked(draw)
+        while not order.is_open:  # a trade took it: that is no cancel
+            order = self._picked(draw)
+        self._engine.cancel(order, self._now_us)
+        self._told()
+
+    def _picked(self, draw: float) -> Order:
         at = int(draw * len(self._resting))
         self._resting[at], self._resting[-1] = self._resting[-1], self._resting[at]
-        order = self._resting.pop()
-        if order.is_open:
-            self._engine.cancel(order, self._now_us)
-            self._told()
+        return self._resting.pop()
 
     def _place(self, account: Account, request: OrderRequest) -> Order:
         order = self._engine.place(account, request, self._now_us)

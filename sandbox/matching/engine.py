@@ -170,7 +170,7 @@ class Engine:
         for settled in self.funding.settle_due(now_us):
             self._outbox.add(settled)
             for account in self.accounts.values():
-                self._pay(account, settled, now_us)
+                self._pay(account, settled)
 
     def follow_prices(self, now_us: int) -> None:
         """Do what prices ask for wherever they are now: fire triggers, liquidate."""
@@ -180,7 +180,7 @@ class Engine:
                 self.liquidation.run(account, now_us)
         self._waiting.follow_up(now_us)
 
-    def _pay(self, account: Account, settled: FundingSettled, now_us: int) -> None:
+    def _pay(self, account: Account, settled: FundingSettled) -> None:
         position = account.positions.get(settled.symbol)
         if position is None:
             return
@@ -190,4 +190,4 @@ class Engine:
         account.balances[asset].available += amount
         self._outbox.touch_balance(account, asset)
         if account.watched:
-            self._outbox.add(FundingPaid(account, settled, position.id, position.quantity, amount, now_us))
+            self._outbox.add(FundingPaid(account, settled, position.id, position.quantity, amount, settled.time_us))

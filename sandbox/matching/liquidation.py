@@ -31,6 +31,7 @@ class Liquidation:
     def __init__(self, floor: Floor, entry: Entry, execution: Execution) -> None:
         self.fund = ZERO
         self._markets = floor.markets
+        self._books = floor.books
         self._margin = floor.margin
         self._mark_of = floor.prices.mark
         self._outbox = floor.outbox
@@ -63,13 +64,17 @@ class Liquidation:
                 self._execution.end(order, Status.EXPIRED, now_us, Expiry.LIQUIDATION)
         for symbol in symbols:
             position = account.positions.get(symbol)
-            if position is not None:
+            if position is not None and self._can_trade(symbol, is_buy=position.quantity < 0):
                 self._close_position(account, self._markets[symbol], position, standing, now_us)
+
+    def _can_trade(self, symbol: str, *, is_buy: bool) -> bool:
+        """Whether there is anybody to close a position with; if not, it is tried again with the next price."""
+        book = self._books[symbol]
+        return (book.asks if is_buy else book.bids).best() is not None
 
     def _close_position(
         self, account: Account, market: Market, position: Position, standing: Standing, now_us: int
     ) -> None:
-        position.is_liquidated = True
         side = Side.SELL if position.quantity > 0 else Side.BUY
         request = OrderRequest(
             symbol=market.symbol,
@@ -80,8 +85,7 @@ class Liquidation:
             reduce_only=True,
         )
         order = self._entry.enter(account, market, request, now_us, origin=Origin.LIQUIDATION)
-        if not order.executed:  # nobody to trade with: it is tried again
-            return
+        position.is_liquidated = True
         balance = account.balances[market.quote]
         fee = order.executed_quote * self._rules.liquidation_fee
         balance.available -= fee

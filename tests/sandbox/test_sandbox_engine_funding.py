@@ -127,8 +127,11 @@ def test_every_interval_that_has_passed_is_paid_once() -> None:
     market, (a, b) = venue("a", "b", cash="100000", terms=FundingTerms(HOUR_US))
     trade(market, a, b, "100", "1")
     market.funding.pin(PERP, D("0.001"))
+    market.take_events(0)
     for _ in range(2):
-        market.settle_funding(5 * HOUR_US)
+        market.settle_funding(5 * HOUR_US + 7)
+    paid = [event.time_us // HOUR_US for event in market.take_events(0) if isinstance(event, FundingPaid)]
+    assert paid == [2, 2, 3, 3, 4, 4, 5, 5]
     assert a.positions[PERP].funding == D("-0.4")  # the intervals that ended at two, three, four and five
     assert [row.time_us // HOUR_US for row in market.funding.history(PERP)][:5] == [5, 4, 3, 2, 1]
 
@@ -236,8 +239,9 @@ def test_a_book_without_takers_is_tried_again() -> None:
     a.terms[PERP].leverage = 10
     trade(market, a, b, "100", "20")
     market.prices.pin_mark(PERP, D("78"))
+    market.take_events(0)
     market.follow_prices(9)
-    assert a.positions[PERP].quantity == 20
+    assert (a.positions[PERP].quantity, market.take_events(9)) == (D(20), [])
     quote(market, house, "78", "120")
     market.follow_prices(10)
     assert PERP not in a.positions
