@@ -32,8 +32,8 @@ def test_the_first_bot_of_the_docs_trades_on_either_venue(stack: Stack, account:
     [source] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/first-bot.md").read_text(), re.DOTALL)
     script = tmp_path / "first_bot.py"
     script.write_text(source)
-    env = {**os.environ, "CROSSGATE_URL": stack.urls[0], "CROSSGATE_KEY": stack.api_key}
-    env["CROSSGATE_SECRET"] = stack.api_secret
+    env = {**os.environ, "CROSSGATE_URL": stack.urls[0], "CROSSGATE_API_KEY": stack.api_key}
+    env["CROSSGATE_API_SECRET"] = stack.api_secret
     done = subprocess.run(
         [sys.executable, str(script), account], env=env, capture_output=True, text=True, timeout=60, check=False
     )
