@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"port of the first venue, the other takes the next; 0: any free ones (default {ports})",
     )
     parser.add_argument("--zanbara-port", type=int, metavar="PORT", help="port of Zanbara")
-    parser.add_argument("--host", dest="/host", help=f"address to listen on (default {own.host})")
+    parser.add_argument("--host", dest="/host", metavar="HOST", help=f"address to listen on (default {own.host})")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON; options given here go over it")
     parser.add_argument("--json", action="store_true", help="print a line of JSON per venue, as without a terminal")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent process ends (Linux)")
@@ -77,6 +77,13 @@ def _add_market(group: argparse._ArgumentGroup, own: SandboxConfig) -> None:
     )
     group.add_argument(
         "--book-levels", dest="/book_levels", type=int, metavar="N", help="with --no-makers: N static levels a side"
+    )
+    group.add_argument(
+        "--book-heartbeat",
+        dest="/book_heartbeat",
+        action="store_const",
+        const=True,
+        help="let an update id pass at every tick in which a book stands still",
     )
     group.add_argument(
         "--tick-ms", dest="/tick_ms", type=int, metavar="MS", help=f"how often makers requote (default {own.tick_ms})"

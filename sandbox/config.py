@@ -142,6 +142,7 @@ class SandboxConfig:
     """One simulated venue.
 
     `makers` off gives a book that only moves when users move it: empty, or with `book_levels` static levels a side.
+    `book_heartbeat` lets an update id pass at every tick in which a book stands still, for clients that wait for some.
     `history_lag_ms` delays when finished orders and fills show in histories; `clock_skew_ms` sets the venue's clock
     ahead of ours; `strict_signatures` refuses the signing variants of third-party clients. `clock` says how time passes
     from `clock_start_ms` (none: now) on.
@@ -154,6 +155,7 @@ class SandboxConfig:
     accounts: tuple[AccountConfig, ...] = DEFAULT_ACCOUNTS
     makers: bool = True
     book_levels: int = 0
+    book_heartbeat: bool = False
     tick_ms: int = 100
     limits: LimitConfig = LimitConfig()
     strict_signatures: bool = False

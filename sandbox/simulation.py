@@ -54,6 +54,7 @@ class Simulation:
         # A venue has a past: ticks before the start give every market trades to show.
         self._ticks = Ticks(tick_us=tick_us, start_us=now_us - WARM_UP_TICKS * tick_us)
         self._next_second_us = 0
+        self._has_heartbeat = config.book_heartbeat
         self._house = House(self.engine, seed=config.seed) if config.makers else None
         if not config.makers and config.book_levels:
             lay_static_book(self.engine, seed=config.seed, levels=config.book_levels, now_us=now_us)
@@ -116,6 +117,9 @@ class Simulation:
                 tape.observe(mark=self.engine.mark(symbol), index=self.engine.prices.index(symbol), now_us=now_us)
         self.engine.settle_funding(now_us)
         self.engine.follow_prices(now_us)
+        if self._has_heartbeat:
+            for book in self.engine.books.values():
+                book.pass_id()
 
     def _tell(self, now_us: int) -> None:
         events = self.engine.take_events(now_us)

@@ -132,6 +132,11 @@ class Book:
             side.refill(order, price, min(order.request.visible or ZERO, order.hidden))
         self._changed(order, price)
 
+    def pass_id(self) -> None:
+        """Use up an update id without a change, unless one was used anyway since this was last looked at."""
+        if self._seen_id == self.update_id:
+            self.update_id += 1
+
     def take_change(self, time_us: int) -> BookChange | None:
         """What changed since this was last asked, as one; None if nothing did."""
         if self._seen_id == self.update_id:

@@ -65,6 +65,16 @@ async def snapshot(v: Venue, symbol: str) -> tuple[int, dict[str, dict[str, str]
     }
 
 
+async def test_ids_pass_on_a_still_book_if_asked_for() -> None:
+    still = SandboxConfig(makers=False, book_levels=20, book_heartbeat=True, tick_ms=20)
+    async with venue(still) as v, connect(v.urls.ws_url) as socket:
+        await subscribed(v, socket, "depth.SOL_USDC")
+        frames = [(await frame(socket))["data"] for _ in range(3)]
+        assert all(data["a"] == data["b"] == [] for data in frames)
+        assert [data["U"] for data in frames[1:]] == [data["u"] + 1 for data in frames[:-1]]
+        assert (await snapshot(v, "SOL_USDC"))[0] >= frames[-1]["u"]
+
+
 @pytest.mark.parametrize("stream", ["depth", "depth.200ms"])
 async def test_snapshot_and_deltas_make_the_next_snapshot(stream: str) -> None:
     async with venue(SandboxConfig(tick_ms=50)) as v, connect(v.urls.ws_url) as socket:

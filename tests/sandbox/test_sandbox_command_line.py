@@ -82,7 +82,7 @@ def test_without_options_a_venue_is_as_it_is_by_default() -> None:
 def test_every_option_reaches_the_configuration() -> None:
     (config,) = asked(
         "--venue", "backpack", "--host", "::1", "--seed", "1", "--accounts", "1", "--no-makers", "--book-levels", "4",
-        "--tick-ms", "20", "--history-lag-ms", "30", "--clock", "stepped", "--clock-rate", "5",
+        "--book-heartbeat", "--tick-ms", "20", "--history-lag-ms", "30", "--clock", "stepped", "--clock-rate", "5",
         "--clock-start-ms", "1759800000000", "--clock-skew-ms", "-7", "--limit", "standard=9",
         "--limit-period-ms", "50", "--counting", "bucket", "--limits-only-recorded", "--strict-signatures",
         "--historical-trades", "--historical-funding", "--empty-cancels", "--environment", "testnet",
@@ -97,6 +97,7 @@ def test_every_option_reaches_the_configuration() -> None:
         accounts=(*plain.accounts, replace(numbered_accounts(1)[0], vip_level=2)),
         makers=False,
         book_levels=4,
+        book_heartbeat=True,
         tick_ms=20,
         limits=LimitConfig(50, {"standard": 9, "historical": 30, "withdrawal": 10}, (Counting.BUCKET,), enforced=False),
         strict_signatures=True,

@@ -156,7 +156,7 @@ async def test_the_ledger_shows_who_listens() -> None:
 async def test_maker_fills_arrive_by_themselves() -> None:
     async with venue(replace(LIVELY, tick_ms=20)) as v, socket(v) as s:
         await subscribed(s, v.a, "fills")
-        book = await v.get("/v1/market/orderbook/SOL-PERP?depth=1")
-        await v.a.placed(side="sell", price=book["asks"][0][0], quantity="0.01")
+        await v.a.placed(side="sell", price="155.00", quantity="0.01")
+        await v.http.post("/sim/prices", json={"symbol": "SOL-PERP", "index": "160"})
         frame = await s.update("fills")
-        assert frame["data"]["liquidity"] in ("maker", "taker")
+        assert (frame["data"]["liquidity"], frame["data"]["price"]) == ("maker", "155.00000000")
