@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 from adapters.contract import Channel
@@ -20,11 +21,15 @@ BOOK = Topic(VENUE, Channel.ORDERBOOK, SYMBOL)
 TRADES = Topic(VENUE, Channel.TRADES, SYMBOL)
 TICKER = Topic(VENUE, Channel.TICKER, SYMBOL)
 
-QUICK = FeedSettings(
-    lease_s=0.6,
+STEADY = FeedSettings(
+    lease_s=9.0,  # its third, between announcements, is waited for
     linger_s=0.1,
-    fanout=FanoutSettings(silence_s=0.6, wish_ttl_s=2.0, linger_s=0.1, warm_s=0.1, ask_again_s=0.2),
+    fanout=FanoutSettings(silence_s=30.0, wish_ttl_s=30.0, linger_s=0.1, warm_s=0.1, ask_again_s=0.2),
 )
+"""No term ends and no stream counts as silent because the machine was busy with something else."""
+
+QUICK = replace(STEADY, lease_s=0.6, fanout=replace(STEADY.fanout, silence_s=0.6, wish_ttl_s=2.0))
+"""For tests in which something has to run out."""
 
 WAIT_S = 5.0
 
@@ -74,7 +79,7 @@ class Reader:
 
 @asynccontextmanager
 async def replica(
-    url: str, script: ScriptedVenue, name: str, settings: FeedSettings = QUICK
+    url: str, script: ScriptedVenue, name: str, settings: FeedSettings = STEADY
 ) -> AsyncIterator[MarketFeeds]:
     async with (
         Store.open(url) as store,

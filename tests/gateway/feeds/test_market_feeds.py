@@ -12,7 +12,7 @@ from gateway.fanout.ring import Position
 from gateway.feeds import MarketFeeds
 from gateway.feeds.lease import Term
 from gateway.store.client import Store
-from tests.gateway.feeds.fleet import BOOK, TICKER, TRADES, ClientBook, Reader, eventually, replica
+from tests.gateway.feeds.fleet import BOOK, QUICK, TICKER, TRADES, ClientBook, Reader, eventually, replica
 from tests.gateway.feeds.scripted import SYMBOL, ScriptedVenue, levels, ticker, trade
 from tests.redis_process import RedisProcess
 
@@ -141,9 +141,9 @@ async def test_an_owner_that_leaves_hands_over_and_one_that_dies_is_replaced(
     async with AsyncExitStack() as fleet:
         owner = AsyncExitStack()
         await fleet.enter_async_context(owner)
-        first = await owner.enter_async_context(replica(feed_redis.url, script, "first"))
+        first = await owner.enter_async_context(replica(feed_redis.url, script, "first", QUICK))
         await eventually(lambda: first.state().venues[script.name].owner == "first")
-        second = await fleet.enter_async_context(replica(feed_redis.url, script, "second"))
+        second = await fleet.enter_async_context(replica(feed_redis.url, script, "second", QUICK))
         reader = Reader(second).subscribe(BOOK)
         before = await reader.until("snapshot")
 

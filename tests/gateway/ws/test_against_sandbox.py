@@ -24,7 +24,7 @@ from gateway.store.client import Store
 from gateway.ws.endpoint import Sockets
 from sandbox.config import SandboxConfig
 from sandbox.server import running
-from tests.gateway.feeds.fleet import QUICK, ClientBook, eventually
+from tests.gateway.feeds.fleet import STEADY, ClientBook, eventually
 from tests.gateway.feeds.scripted import OpenThrottle
 from tests.gateway.ws.conftest import listening
 from tests.redis_process import RedisProcess
@@ -77,7 +77,7 @@ async def gateway(redis_url: str, endpoints: Endpoints, name: str) -> AsyncItera
 
     async with (
         Store.open(redis_url) as store,
-        MarketFeeds(store, {VENUE: venue}, find, lambda _: OpenThrottle(), replica_id=name, settings=QUICK) as feeds,
+        MarketFeeds(store, {VENUE: venue}, find, lambda _: OpenThrottle(), replica_id=name, settings=STEADY) as feeds,
     ):
         sockets = Sockets(feeds.hub, {VENUE: venue}, find)
         async with listening(Starlette(routes=[WebSocketRoute("/v1/ws", sockets.serve)])) as port:
@@ -184,7 +184,7 @@ async def test_tickers_and_trades_arrive(redis_url: str) -> None:
         ticker = json.loads(await client.recv())
         assert (ticker["channel"], ticker["type"], ticker["integrity"]) == ("ticker", "snapshot", "ok")
         await client.send(json.dumps({"op": "subscribe", "channel": "trades", "venue": VENUE, "symbol": SYMBOL}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (trades := json.loads(await client.recv())).get("channel") != "trades" or "data" not in trades:
                 pass  # tickers go on
         assert (trades["type"], trades["integrity"]) == ("snapshot", "ok")
