@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.face import Request, Response
-from sandbox.faults import BadRule, parse_rule
+from sandbox.fault_calls import add_faults, forget_faults, show_faults
 from sandbox.questions import BadQuestion, Question
 from sandbox.scenario import pin_prices, set_state, show_prices, transfer
 from sandbox.world import World
@@ -23,9 +23,15 @@ def answer_control(world: World, request: Request) -> Response:
     if not (since.isascii() and since.isdigit()):
         return _json({"error": "`since` is epoch milliseconds"}, 400)
     try:
-        return handler(world, Question(query.get("account"), int(since), request.body))
+        return handler(world, Question(query.get("account"), int(since), request.body, _number(query.get("id"))))
     except BadQuestion as exc:
         return _json({"error": str(exc)}, 400)
+
+
+def _number(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise BadQuestion("`id` is a number")
+    return None if text is None else int(text)
 
 
 def _ledger(world: World, question: Question) -> Response:
@@ -60,26 +66,6 @@ def _subscriptions(world: World, question: Question) -> Response:
 
 def _accounts(world: World, question: Question) -> Response:
     return _json({"accounts": world.face.accounts()})
-
-
-def _faults(world: World, question: Question) -> Response:
-    return _json({"faults": world.faults.report()})
-
-
-def _add_faults(world: World, question: Question) -> Response:
-    try:
-        raw = json.loads(question.body)
-        rules = [parse_rule(item) for item in (raw if isinstance(raw, list) else [raw])]
-    except (BadRule, ValueError, TypeError) as exc:
-        return _json({"error": str(exc)}, 400)
-    for rule in rules:
-        world.faults.add(rule)
-    return _faults(world, question)
-
-
-def _clear_faults(world: World, question: Question) -> Response:
-    world.faults.clear()
-    return _faults(world, question)
 
 
 def _expire_tokens(world: World, question: Question) -> Response:
@@ -126,9 +112,9 @@ _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
     ("GET", "/sim/ledger/orders"): _orders,
     ("GET", "/sim/ledger/subscriptions"): _subscriptions,
     ("GET", "/sim/accounts"): _accounts,
-    ("GET", "/sim/faults"): _faults,
-    ("POST", "/sim/faults"): _add_faults,
-    ("DELETE", "/sim/faults"): _clear_faults,
+    ("GET", "/sim/faults"): _answering(show_faults),
+    ("POST", "/sim/faults"): _answering(add_faults),
+    ("DELETE", "/sim/faults"): _answering(forget_faults),
     ("POST", "/sim/expire-tokens"): _expire_tokens,
     ("GET", "/sim/clock"): _clock,
     ("POST", "/sim/clock"): _leap,

@@ -72,6 +72,7 @@ class Face(Protocol):
     """One venue's manners. Methods are synchronous and run one at a time."""
 
     going_away_code: int  # how a socket is closed when the venue ends or starts over
+    issues_tokens: bool  # whether requests carry tokens that can be over
     close_grace_s: float  # how long a client then has to close it, too, before the venue's end hangs up
 
     def admit(self, request: Request) -> Admission:

@@ -14,11 +14,12 @@ class BadQuestion(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One account's part or all, what came at `since_ms` or later, and the body."""
+    """One account's part or all, what came at `since_ms` or later, the body, and the one thing it is about."""
 
     account: str | None
     since_ms: int
     body: bytes
+    id: int | None = None
 
     def members(self) -> dict[str, Any]:
         """The body's members; an empty body has none."""

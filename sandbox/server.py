@@ -97,6 +97,7 @@ async def running(config: SandboxConfig) -> AsyncIterator[Urls]:
             await asyncio.wait([coming_up, serving], return_when=asyncio.FIRST_COMPLETED)
             yield Urls(f"http://{config.host}:{port}", f"ws://{config.host}:{port}", port, world)
         finally:
+            world.errands.end()
             world.hub.close_all(world.face.going_away_code)
             await server.let_go(world.face.close_grace_s)
             server.leave()

@@ -1,7 +1,8 @@
 """Who listens to what: WebSocket connections with bounded outgoing queues, and topics. No venue's format in here."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 # A reader this far behind is cut off: no venue keeps unlimited frames for one client.
 MAX_PENDING = 20_000
@@ -20,11 +21,23 @@ def text_frame(text: str) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
 
 
+class Wire(Protocol):
+    """The connection under a socket, for who has to break it."""
+
+    def end(self, *, reset: bool = False) -> None:
+        """Hang up at once, politely or with a TCP reset; nothing happens if it is over already."""
+
+    def half_open(self) -> None:
+        """Neither hear nor say anything any more, and let the client believe what it likes."""
+
+
 class Connection:
     """One client's socket. `send` never waits; the writer loop empties the queue."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, wire: Wire | None = None) -> None:
         self.address = address
+        self.wire = wire
+        self.tampering: Tampering | None = None
         self.topics: set[Topic] = set()
         self.close_code: int | None = None
         self._pending: list[bytes] = []
@@ -60,15 +73,30 @@ class Connection:
         return b"".join(frames)
 
 
+# Takes a message on its way to one connection, and sees to what becomes of it.
+Tampering = Callable[[Connection, Topic, str], None]
+
+
 class Hub:
-    """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first."""
+    """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first.
+
+    Data goes out by `publish` and `deliver`, or by whoever looks at a connection's `tampering` first.
+    """
 
     def __init__(self) -> None:
         self._listeners: dict[Topic, dict[Connection, None]] = {}
         self.connections: dict[Connection, None] = {}
+        self._tampering: Tampering | None = None
 
     def join(self, connection: Connection) -> None:
         self.connections[connection] = None
+        connection.tampering = self._tampering
+
+    def tamper(self, tampering: Tampering | None) -> None:
+        """From now on let this decide what becomes of data, or nothing."""
+        self._tampering = tampering
+        for connection in self.connections:
+            connection.tampering = tampering
 
     def leave(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
@@ -94,9 +122,20 @@ class Hub:
         return topic in self._listeners
 
     def publish(self, topic: Topic, text: str) -> None:
+        if self._tampering is not None:
+            for connection in list(self.listeners(topic)):
+                self._tampering(connection, topic, text)
+            return
         frame = text_frame(text)
         for connection in self.listeners(topic):
             connection.send_frame(frame)
+
+    def deliver(self, connection: Connection, topic: Topic, text: str) -> None:
+        """Send data to one connection alone."""
+        if self._tampering is None:
+            connection.send(text)
+        else:
+            self._tampering(connection, topic, text)
 
     def listeners(self, topic: Topic) -> Iterable[Connection]:
         return self._listeners.get(topic, ())

@@ -7,12 +7,14 @@ from sandbox.backpack.face import LIMITS as BACKPACK_LIMITS
 from sandbox.backpack.face import BackpackFace
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
+from sandbox.errands import Errands
 from sandbox.face import Face, Surroundings
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits, VenueLimits
 from sandbox.simulation import Simulation
 from sandbox.sockets import Hub
+from sandbox.tampering import StreamFaults
 from sandbox.zanbara.face import ZanbaraFace
 from sandbox.zanbara.limits import LIMITS as ZANBARA_LIMITS
 
@@ -50,7 +52,7 @@ VENUES: dict[str, VenueKind] = {
 
 
 class World:
-    """One venue: simulation, face, hub, limits, ledger, faults."""
+    """One venue: simulation, face, hub, limits, ledger, faults and what they put off."""
 
     def __init__(self, config: SandboxConfig, clock: Clock) -> None:
         self.config = config
@@ -63,7 +65,8 @@ class World:
         self.hub = Hub()
         self.limits = Limits(self.config.limits, kind.limits)
         self.ledger = Ledger(self.config.ledger_size)
-        self.faults = Faults()
+        self.faults, self.errands = Faults(), Errands()
+        self.stream_faults = StreamFaults(self.faults, self.hub, self.errands)
         stage = kind.build(self.config, Surroundings(self.hub, self.limits, self.ledger), self.clock.now_us())
         self.simulation, self.face = stage.simulation, stage.face
         self.ledger.write_order_id = self.face.order_id
@@ -72,6 +75,7 @@ class World:
     def reset(self) -> None:
         """Start over: accounts, books, counts, faults and ledger as at the start. Open sockets are closed."""
         old, code = self.hub, self.face.going_away_code
+        self.errands.end()
         self._build()
         old.close_all(code)
 

@@ -32,6 +32,7 @@ class BackpackFace:
     """One Backpack. Everything behind it is the simulation's."""
 
     going_away_code = 1012
+    issues_tokens = False
 
     def __init__(self, config: SandboxConfig, around: Surroundings, *, now_us: int) -> None:
         self.close_grace_s = config.backpack.close_grace_s

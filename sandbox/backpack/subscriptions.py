@@ -71,10 +71,11 @@ class Subscriptions:
             self._hub.subscribe(connection, (None, stream))
             return
         account = self._signer(signature, connection.address, now_us)
-        is_new = self._hub.subscribe(connection, (account.name, stream))
+        topic = (account.name, stream)
+        is_new = self._hub.subscribe(connection, topic)
         if is_new and stream.startswith("account.positionUpdate"):
             for frame in self._streams.position_snapshots(account, stream, now_us):
-                connection.send(frame)
+                self._hub.deliver(connection, topic, frame)
 
     def _unsubscribe(self, connection: Connection, stream: Any) -> None:
         """A signature is not asked for: leaving needs no right."""

@@ -44,6 +44,7 @@ class ZanbaraFace:
     """One Zanbara. Everything behind it is the simulation's."""
 
     going_away_code = 1001
+    issues_tokens = True
     close_grace_s = 0.0
 
     def __init__(self, config: SandboxConfig, around: Surroundings, *, now_us: int) -> None:

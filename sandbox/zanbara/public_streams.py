@@ -88,7 +88,7 @@ class PublicStreams:
         text = data_frame(
             "snapshot", "orderbook", symbol, encode(view.snapshot(now_us)), sequence=view.sequence, now_us=now_us
         )
-        subscription.connection.send(text)
+        subscription.deliver(text)
 
     def _tell_book(self, key: tuple[str, int], told: _Told, now_us: int) -> None:
         symbol, depth = key
@@ -102,7 +102,7 @@ class PublicStreams:
         told.last_us = now_us
         text = data_frame("update", "orderbook", symbol, encode(difference), sequence=told.view.sequence, now_us=now_us)
         for subscription in listening:
-            subscription.connection.send(text)
+            subscription.deliver(text)
 
     # -- trades and figures --------------------------------------------------------------------------------------------
 

@@ -43,7 +43,15 @@ class Subscription:
         """Send one frame of data, numbered by this subscription's own count."""
         self.sent += 1
         text = data_frame(kind, self.channel, symbol, data, sequence=self.sent, now_us=now_us, interval=self.interval)
-        self.connection.send(text)
+        self.deliver(text)
+
+    def deliver(self, text: str) -> None:
+        """The one way by which data goes to the socket."""
+        tampering = self.connection.tampering
+        if tampering is None:
+            self.connection.send(text)
+        else:
+            tampering(self.connection, self.topic, text)
 
 
 class Board:

@@ -46,7 +46,9 @@ def test_it_names_exactly_the_control_calls_there_are() -> None:
 
 def test_its_example_of_a_fault_is_one() -> None:
     [text] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    assert parse_rule(json.loads(text)).meets("POST", "/api/v1/order", When.AFTER_EXECUTE)
+    rule = parse_rule(json.loads(text))
+    assert rule.when is When.AFTER_EXECUTE
+    assert rule.match.fits_request("POST", "/api/v1/order", "desk-a")
 
 
 def test_it_names_every_kind_of_window_and_state_and_what_fixtures_offer() -> None:

@@ -1,26 +1,18 @@
-"""Around the face: limits over HTTP, faults, ledger, reset, the process, and a simulation that repeats itself."""
+"""Around the face: limits over HTTP, ledger, reset, the process, and a simulation that repeats itself."""
 
 import asyncio
 import json
 import signal
 import sys
-from typing import Any
 
 import httpx
-import pytest
 from websockets.asyncio.client import connect
 
 from sandbox.backpack.markets import LISTINGS
 from sandbox.config import LimitConfig, SandboxConfig, numbered_accounts
 from sandbox.matching.events import BookChange, Event, Trade
 from sandbox.simulation import Simulation
-from tests.sandbox.clients import Venue, venue, wish
-
-ORDER = {"match": {"method": "POST", "path": "/api/v1/order"}}
-
-
-async def add_fault(v: Venue, **rule: Any) -> None:
-    assert (await v.http.post("/sim/faults", json=ORDER | rule)).status_code == 200
+from tests.sandbox.clients import venue, wish
 
 
 async def test_limits_refuse_per_account_and_per_address() -> None:
@@ -46,56 +38,6 @@ async def test_an_order_refused_for_the_limit_is_not_placed() -> None:
         assert [(await v.a.limit("Bid", "150")).status_code for _ in range(2)] == [200, 429]
         orders = await v.get("/sim/ledger/orders")
         assert orders["desk-a"]["accepted"] == 1
-
-
-async def test_a_fault_before_execution_leaves_no_order() -> None:
-    async with venue() as v:
-        await add_fault(v, when="before", do={"status": 503, "body": {"code": "MAINTENANCE", "message": "x"}})
-        failed = await v.a.limit("Bid", "140")
-        assert (failed.status_code, failed.json()["code"]) == (503, "MAINTENANCE")
-        assert (await v.a.call("GET", "/api/v1/orders")).json() == []
-        assert (await v.a.limit("Bid", "140")).status_code == 200
-
-
-@pytest.mark.parametrize("do", [{"close": True}, {"reset": True}])
-async def test_a_fault_after_execution_hides_an_order_that_is_there(do: dict[str, Any]) -> None:
-    async with venue() as v:
-        await add_fault(v, when="after_execute", do=do)
-        with pytest.raises(httpx.TransportError):
-            await v.a.limit("Bid", "140", clientId=77)
-        (order,) = (await v.a.call("GET", "/api/v1/orders")).json()
-        assert order["clientId"] == 77
-        (seen,) = [row for row in (await v.get("/sim/ledger", account="desk-a"))["requests"] if row["status"] == 0]
-        assert json.loads(seen["fault"]) == do
-
-
-async def test_a_hanging_answer_comes_late_or_never() -> None:
-    async with venue() as v:
-        await add_fault(v, when="after_execute", do={"hang_ms": 150}, count=2)
-        v.http.timeout = httpx.Timeout(0.05)
-        with pytest.raises(httpx.ReadTimeout):
-            await v.a.limit("Bid", "140")
-        v.http.timeout = httpx.Timeout(5)
-        assert (await v.a.limit("Bid", "141")).status_code == 200
-        assert len((await v.a.call("GET", "/api/v1/orders")).json()) == 2
-
-
-async def test_faults_are_counted_listed_and_cleared() -> None:
-    async with venue() as v:
-        rule = {"match": {"path": "/api/v1/*"}, "do": {"status": 500, "body": "<html>"}, "count": None}
-        assert (await v.http.post("/sim/faults", json=[rule])).json()["faults"][0]["left"] is None
-        answers = [await v.http.get("/api/v1/status") for _ in range(2)]
-        assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [(500, "text/html")] * 2
-        await v.http.delete("/sim/faults")
-        assert (await v.http.get("/api/v1/status")).status_code == 200
-        wrong: list[dict[str, Any]] = [
-            {},
-            {"do": {}},
-            {"do": {"explode": True}},
-            {"do": {"close": True}, "when": "later"},
-        ]
-        for nonsense in wrong:
-            assert (await v.http.post("/sim/faults", json=nonsense)).status_code == 400
 
 
 async def test_the_ledger_tells_what_happened() -> None:
