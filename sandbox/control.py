@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.disruptions import begin_outage, maintain, skip_ids, strike_sockets
 from sandbox.face import Request, Response
 from sandbox.fault_calls import add_faults, forget_faults, show_faults
+from sandbox.faults import BadRule
 from sandbox.questions import BadQuestion, Question
 from sandbox.scenario import pin_prices, set_state, show_prices, transfer
 from sandbox.world import World
@@ -24,7 +26,7 @@ def answer_control(world: World, request: Request) -> Response:
         return _json({"error": "`since` is epoch milliseconds"}, 400)
     try:
         return handler(world, Question(query.get("account"), int(since), request.body, _number(query.get("id"))))
-    except BadQuestion as exc:
+    except (BadQuestion, BadRule) as exc:
         return _json({"error": str(exc)}, 400)
 
 
@@ -123,4 +125,8 @@ _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
     ("POST", "/sim/prices"): _answering(pin_prices),
     ("POST", "/sim/markets"): _answering(set_state),
     ("POST", "/sim/transfers"): _answering(transfer),
+    ("POST", "/sim/sockets"): _answering(strike_sockets),
+    ("POST", "/sim/outage"): _answering(begin_outage),
+    ("POST", "/sim/books"): _answering(skip_ids),
+    ("POST", "/sim/maintenance"): _answering(maintain),
 }

@@ -60,6 +60,15 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Whether the venue is under maintenance, what it says about it, and from when until when (epoch ms)."""
+
+    is_on: bool = False
+    message: str | None = None
+    window: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the sandbox lends a face: who listens, how often who came, and what really happened."""
 
@@ -89,6 +98,9 @@ class Face(Protocol):
 
     def expire_tokens(self, account: str | None) -> int | None:
         """Refuse from now on the tokens issued so far, of one account or all; how many, or None without tokens."""
+
+    def maintain(self, maintenance: Maintenance) -> None:
+        """From now on say and do what goes with this; reads go on in any case."""
 
     def order_id(self, order: Order) -> str:
         """An order's id as the venue writes it."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.errands import real_ms
-from sandbox.faults import AnyRule, BadRule, RequestDeed, read_rules
+from sandbox.faults import AnyRule, RequestDeed, read_rules
 from sandbox.questions import BadQuestion, Question
 from sandbox.world import World
 
@@ -15,10 +15,7 @@ def show_faults(world: World, question: Question) -> Any:
 
 def add_faults(world: World, question: Question) -> Any:
     """Put one rule or several in force: all of them, or none if one cannot be understood."""
-    try:
-        rules = read_rules(question.body)
-    except BadRule as exc:
-        raise BadQuestion(str(exc)) from exc
+    rules = read_rules(question.body)
     if not world.face.issues_tokens and any(_expires_tokens(rule) for rule in rules):
         raise BadQuestion("this venue issues no tokens")
     added = [world.faults.add(rule, at_ms=real_ms()) for rule in rules]

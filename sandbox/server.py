@@ -13,6 +13,7 @@ import uvicorn
 from sandbox.asgi import Application
 from sandbox.clock import clock_of
 from sandbox.config import ClockKind, SandboxConfig
+from sandbox.door import BACKLOG, Door, bound_socket
 from sandbox.edges import ExposedTransport, WrittenFrames
 from sandbox.world import World
 
@@ -85,9 +86,10 @@ async def running(config: SandboxConfig) -> AsyncIterator[Urls]:
     Raises `OSError` if the port is taken. Open sockets are closed at the end, in the venue's way.
     """
     world = World(config, clock_of(config))
-    listener = _listener(config.host, config.port)
+    listener = bound_socket(config.host, config.port)
     port = int(listener.getsockname()[1])
     server = _Server(_uvicorn_config(world, config))
+    world.door = Door(server, listener)
     # Not a task group: what fails inside the caller's block must reach the caller as it is, not in an exception group.
     with listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -97,6 +99,7 @@ async def running(config: SandboxConfig) -> AsyncIterator[Urls]:
             await asyncio.wait([coming_up, serving], return_when=asyncio.FIRST_COMPLETED)
             yield Urls(f"http://{config.host}:{port}", f"ws://{config.host}:{port}", port, world)
         finally:
+            await world.door.close()
             world.errands.end()
             world.hub.close_all(world.face.going_away_code)
             await server.let_go(world.face.close_grace_s)
@@ -134,19 +137,6 @@ def _raise_failure(*tasks: "asyncio.Task[None]") -> None:
             raise failure
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio leaves Nagle on: every answer would wait for the last one to be acknowledged.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
 def _uvicorn_config(world: World, config: SandboxConfig) -> uvicorn.Config:
     app: Any = Application(world)
     return uvicorn.Config(
@@ -164,5 +154,5 @@ def _uvicorn_config(world: World, config: SandboxConfig) -> uvicorn.Config:
         proxy_headers=False,  # a caller is who is connected, whatever it says of itself
         timeout_keep_alive=75,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        backlog=2048,
+        backlog=BACKLOG,
     )

@@ -7,6 +7,7 @@ from sandbox.backpack.face import LIMITS as BACKPACK_LIMITS
 from sandbox.backpack.face import BackpackFace
 from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
+from sandbox.door import Door
 from sandbox.errands import Errands
 from sandbox.face import Face, Surroundings
 from sandbox.faults import Faults
@@ -58,6 +59,7 @@ class World:
         self.config = config
         self.clock = clock
         self.hub = Hub()
+        self.door: Door | None = None  # only a venue that is served has one
         self._build()
 
     def _build(self) -> None:
@@ -73,9 +75,14 @@ class World:
         self.simulation.listeners.append(self.ledger.record_events)
 
     def reset(self) -> None:
-        """Start over: accounts, books, counts, faults and ledger as at the start. Open sockets are closed."""
+        """Start over: accounts, books, counts, faults and ledger as at the start.
+
+        Open sockets are closed, an outage is over.
+        """
         old, code = self.hub, self.face.going_away_code
         self.errands.end()
+        if self.door is not None:
+            self.door.open()
         self._build()
         old.close_all(code)
 

@@ -18,12 +18,40 @@ class VenueControl:
         answer = httpx.request(method, f"{self.url}/sim/{path}", json=body, params=query, trust_env=False)
         return answer.raise_for_status().json()
 
-    def fault(self, do: Mapping[str, Any], **rule: Any) -> None:
-        """Make something go wrong: `fault({"status": 503}, match={"method": "POST", "path": "/api/v1/order"})`."""
-        self.ask("POST", "faults", {"do": do, **rule})
+    def fault(self, do: Mapping[str, Any], **rule: Any) -> int:
+        """Make something go wrong: `fault({"status": 503}, match={"method": "POST", "path": "/api/v1/order"})`.
 
-    def clear_faults(self) -> None:
-        self.ask("DELETE", "faults")
+        Returns the rule's id.
+        """
+        return int(self.ask("POST", "faults", {"do": do, **rule})["added"][0])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules in force, with what is `left` of each and how often it has `met` something and `struck`."""
+        rules: list[dict[str, Any]] = self.ask("GET", "faults")["faults"]
+        return rules
+
+    def clear_faults(self, fault: int | None = None) -> None:
+        """Forget one rule by its id, or all."""
+        self.ask("DELETE", "faults", **({} if fault is None else {"id": fault}))
+
+    def strike_sockets(self, do: str, **where: Any) -> int:
+        """`close` (with `code`), `reset` or `half_open` all sockets, or those of a `topic` or an `account`.
+
+        Returns how many.
+        """
+        return int(self.ask("POST", "sockets", {"do": do, **where})["struck"])
+
+    def outage(self, do: str, for_ms: int, *, cut: bool = False) -> None:
+        """`refuse` new connections, or let them `hang`; the venue's control plane is out of reach as well."""
+        self.ask("POST", "outage", {"do": do, "for_ms": for_ms, "cut": cut})
+
+    def skip_ids(self, symbol: str, count: int) -> None:
+        """Let so many update ids of a book pass without a change: its followers see a gap."""
+        self.ask("POST", "books", {"symbol": symbol, "skip_ids": count})
+
+    def maintenance(self, *, on: bool, **told: Any) -> None:
+        """Begin or end maintenance; `message`, `start_ms` and `end_ms` are what the venue says of it."""
+        self.ask("POST", "maintenance", {"on": on, **told})
 
     def set_prices(self, symbol: str, **prices: str | None) -> None:
         """Pin `index`, `mark` or `funding_rate` of a market; None lets it go again."""

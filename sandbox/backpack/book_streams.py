@@ -53,6 +53,9 @@ class BookStreams:
             topic = (None, f"depth.{label}.{change.symbol}")
             if self._hub.has(topic):
                 gathering = self._gatherings.get(topic)
+                if gathering is not None and gathering.last_id + 1 != change.first_id:
+                    self._flush(topic, gathering, now_us)  # a gap is not to be covered up
+                    gathering = None
                 if gathering is None:
                     due_us = now_us - now_us % period_us + period_us
                     gathering = self._gatherings[topic] = _Gathering(change.first_id, due_us)

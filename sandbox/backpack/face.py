@@ -13,10 +13,11 @@ from sandbox.backpack.parameters import Parameters
 from sandbox.backpack.public_routes import public_routes
 from sandbox.backpack.signed_routes import signed_routes
 from sandbox.backpack.signing import json_parameters, query_parameters, read_stamp
+from sandbox.backpack.status import VenueStatus
 from sandbox.backpack.streams import Streams
 from sandbox.backpack.subscriptions import Subscriptions
 from sandbox.config import SandboxConfig
-from sandbox.face import Admission, Caller, Request, Response, Surroundings
+from sandbox.face import Admission, Caller, Maintenance, Request, Response, Surroundings
 from sandbox.limits import VenueLimits
 from sandbox.matching import Account, Order
 from sandbox.simulation import Manner, Simulation
@@ -40,7 +41,8 @@ class BackpackFace:
         self._keyring = Keyring(config.accounts, strict=config.strict_signatures)
         markets = (listing.market for listing in LISTINGS)
         self.simulation = Simulation(config, markets, now_us=now_us, manner=MANNER)
-        self._routes: Routes = public_routes(self.simulation, config.backpack) | signed_routes(
+        self._status = VenueStatus()
+        self._routes: Routes = public_routes(self.simulation, config.backpack, self._status) | signed_routes(
             self.simulation, config, self._keyring.user_ids
         )
         self._streams = Streams(self.simulation, around.hub, now_us=now_us)
@@ -70,6 +72,9 @@ class BackpackFace:
     def expire_tokens(self, account: str | None) -> int | None:
         return None
 
+    def maintain(self, maintenance: Maintenance) -> None:
+        self._status.maintenance = maintenance
+
     def order_id(self, order: Order) -> str:
         return str(order.id)
 
@@ -95,6 +100,7 @@ class BackpackFace:
         if route is None:
             return refusal(not_found())
         try:
+            self._status.check(request.method, request.path)
             return written(route.handler(self._call(request, route, now_us)), route.headers)
         except Problem as problem:
             return refusal(problem)

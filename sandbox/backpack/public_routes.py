@@ -10,11 +10,12 @@ from sandbox.backpack.headers import KLINES, MARKETS, OPEN_INTEREST, TICKERS, UN
 from sandbox.backpack.market_data import MarketData
 from sandbox.backpack.pages import Page
 from sandbox.backpack.reference_data import SESSIONS, ReferenceData
+from sandbox.backpack.status import VenueStatus
 from sandbox.config import BackpackConfig
 from sandbox.simulation import Simulation
 
 
-def public_routes(simulation: Simulation, config: BackpackConfig) -> Routes:
+def public_routes(simulation: Simulation, config: BackpackConfig, status: VenueStatus) -> Routes:
     data, klines = MarketData(simulation), Klines(simulation)
     reference, derivatives = ReferenceData(simulation.engine), Derivatives(simulation.engine)
 
@@ -30,7 +31,7 @@ def public_routes(simulation: Simulation, config: BackpackConfig) -> Routes:
 
     return dict(
         (
-            get("status", lambda call: {"message": None, "status": "Ok"}),
+            get("status", lambda call: status.show()),
             get("ping", lambda call: text("pong")),
             get("time", lambda call: text(str(call.now_us // 1000))),
             get("assets", lambda call: reference.assets(call.query), MARKETS),

@@ -4,7 +4,7 @@ A rule says what it meets (`match`), on which of its meetings it strikes (`sched
 request (`requests`) or to a message of a stream (`messages`). `registry` keeps the rules in force.
 """
 
-from sandbox.faults.messages import Fate, MessageDeed
+from sandbox.faults.messages import Fate, MessageDeed, read_close_code
 from sandbox.faults.reading import BadRule
 from sandbox.faults.registry import Faults
 from sandbox.faults.requests import Ending, RequestDeed
@@ -22,5 +22,6 @@ __all__ = [
     "Rule",
     "When",
     "parse_rule",
+    "read_close_code",
     "read_rules",
 ]

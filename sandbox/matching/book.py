@@ -92,6 +92,7 @@ class Book:
         "asks",
         "bids",
         "last_price",
+        "skipped",
         "symbol",
         "trade_id",
         "update_id",
@@ -102,6 +103,7 @@ class Book:
         self.bids = BookSide(is_bid=True)
         self.asks = BookSide(is_bid=False)
         self.update_id = update_id
+        self.skipped = 0  # update ids that nobody was or will be told
         self.trade_id = 0
         self.last_price = last_price
         self._seen_id = update_id
@@ -136,6 +138,12 @@ class Book:
         """Use up an update id without a change, unless one was used anyway since this was last looked at."""
         if self._seen_id == self.update_id:
             self.update_id += 1
+
+    def skip_ids(self, count: int) -> None:
+        """Use up update ids of which no change will tell: after what was told last there is a gap."""
+        self.update_id += count
+        self.skipped += count
+        self._seen_id += count
 
     def take_change(self, time_us: int) -> BookChange | None:
         """What changed since this was last asked, as one; None if nothing did."""

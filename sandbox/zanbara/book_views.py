@@ -19,7 +19,12 @@ class BookView:
         self._depth = depth
         self._bids = dict(levels(book.bids, depth))
         self._asks = dict(levels(book.asks, depth))
-        self.sequence = book.update_id
+        self._told = _changes_of(book)
+
+    @property
+    def sequence(self) -> int:
+        """That of the last telling, past what was skipped since."""
+        return self._told + self._book.skipped
 
     def snapshot(self, now_us: int) -> dict[str, Any]:
         """The levels last told, best first."""
@@ -33,16 +38,21 @@ class BookView:
 
     def difference(self) -> dict[str, Any] | None:
         """From what was last told to the book as it is; None if no visible level changed."""
-        if self._book.update_id == self.sequence:
+        now = _changes_of(self._book)
+        if now == self._told:
             return None
         bids = dict(levels(self._book.bids, self._depth))
         asks = dict(levels(self._book.asks, self._depth))
         changes = {"bids": _changes(self._bids, bids), "asks": _changes(self._asks, asks)}
         if not changes["bids"] and not changes["asks"]:
             return None
-        previous, self.sequence = self.sequence, self._book.update_id
+        previous, self._told = self.sequence, now
         self._bids, self._asks = bids, asks
         return {**changes, "prev_sequence": previous}
+
+
+def _changes_of(book: Book) -> int:
+    return book.update_id - book.skipped
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> Levels:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from sandbox.config import AccountConfig, SandboxConfig
-from sandbox.face import Admission, Request, Surroundings
+from sandbox.face import Admission, Maintenance, Request, Surroundings
 from sandbox.matching import Account, MarketState, Order
 from sandbox.simulation import Manner, Simulation
 from sandbox.sockets import Connection
@@ -95,6 +95,9 @@ class ZanbaraFace:
             list({key.user_id for key in self._keys.values() if account in (None, key.account)})
         )
 
+    def maintain(self, maintenance: Maintenance) -> None:
+        self.condition.maintain(maintenance)
+
     def order_id(self, order: Order) -> str:
         return order_id(order.id)
 
@@ -123,6 +126,8 @@ class ZanbaraFace:
         account = self.simulation.engine.accounts[key.account] if key else NOBODY
         call = Call(request, named, key or NO_KEY, account, now_us, self._config.strict_numbers)
         try:
+            if route.rights.scope is not None and request.method != "GET":
+                self.condition.check()
             if route.rights.is_for_active and self._profiles[account.name].is_frozen:
                 raise frozen()
             data = route.handler(call)

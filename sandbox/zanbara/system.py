@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.face import Maintenance
 from sandbox.zanbara.calls import Call
 from sandbox.zanbara.errors import Problem
 
 VERSION = "1.0.0"
+MAINTENANCE = "maintenance"
 
 
 @dataclass(slots=True)
@@ -19,6 +21,18 @@ class Condition:
     services: dict[str, str] = field(
         default_factory=lambda: {"matching": "ok", "websocket": "ok", "settlement": "ok"},
     )
+
+    def maintain(self, maintenance: Maintenance) -> None:
+        """Begin or end maintenance, or announce when it will be."""
+        self.status = MAINTENANCE if maintenance.is_on else "normal"
+        self.message = maintenance.message
+        window = maintenance.window
+        self.maintenance = None if window is None else {"start_time": window[0], "end_time": window[1]}
+
+    def check(self) -> None:
+        """Raises `Problem` under maintenance, for what changes something."""
+        if self.status == MAINTENANCE:
+            raise Problem("SERVICE_UNAVAILABLE", "The venue is under maintenance")
 
 
 class System:
