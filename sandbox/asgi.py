@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.control import PREFIX, answer_control
 from sandbox.edges import FRAMES
-from sandbox.face import Admission, Caller, Request, Response
+from sandbox.face import Admission, Request, Response
 from sandbox.faults import Answer, Fault, Hangup, When
 from sandbox.ledger import Seen
 from sandbox.sockets import Connection
@@ -44,7 +44,7 @@ class Application:
             return
         admission = self._world.face.admit(request)
         response, fault = self._answer(request, admission)
-        self._record(request, admission.caller, response, fault)
+        self._record(request, admission, response, fault)
         if fault is not None and fault.hang_ms:
             await asyncio.sleep(fault.hang_ms / 1000)
         if response is not None:
@@ -66,7 +66,8 @@ class Application:
         fault = world.faults.strike(request.method, request.path, When.AFTER_EXECUTE)
         return (response, None) if fault is None else (_spoiled(response, fault), fault)
 
-    def _record(self, request: Request, caller: Caller, response: Response | None, fault: Fault | None) -> None:
+    def _record(self, request: Request, admission: Admission, response: Response | None, fault: Fault | None) -> None:
+        caller = admission.caller
         seen = Seen(
             time_us=request.arrived_us,
             method=request.method,
@@ -76,6 +77,9 @@ class Application:
             request_class=caller.request_class,
             status=response.status if response is not None else 0,
             fault=fault.label if fault is not None else None,
+            query=request.query_string,
+            refused=admission.refused,
+            body=request.body if b"client" in request.body else b"",
         )
         self._world.ledger.record_request(seen)
 

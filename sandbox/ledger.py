@@ -1,5 +1,6 @@
 """What really happened at the venue, for a test to compare with what a client believes. Pure."""
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,10 +9,16 @@ from typing import Any
 from sandbox.matching import Order
 from sandbox.matching.events import Event, OrderEvent, OrderEventKind
 
+SECRETS = re.compile(r"\b((?:[a-z_-]*_)?(?:key|secret|signature|token))=[^&]*", re.IGNORECASE)
+CLIENT_IDS = re.compile(rb'"(?:clientId|client_order_id)"\s*:\s*"?([^\s",}\]]+)')
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived and as it was answered; `status` 0 means that no answer was given."""
+    """One request as it arrived and as it was answered; `status` 0 means that no answer was given.
+
+    `refused` says why it was turned away at the door, where it was; `body` is kept for the orders' ids in it alone.
+    """
 
     time_us: int
     method: str
@@ -21,6 +28,9 @@ class Seen:
     request_class: str
     status: int
     fault: str | None
+    query: str = ""
+    refused: str | None = None
+    body: bytes = b""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -28,10 +38,13 @@ class Seen:
             "time_us": self.time_us,
             "method": self.method,
             "path": self.path,
+            "query": SECRETS.sub(r"\1=…", self.query),
             "caller": self.caller,
             "account": self.account,
             "class": self.request_class,
             "status": self.status,
+            "refused": self.refused,
+            "client_ids": [client_id.decode(errors="replace") for client_id in CLIENT_IDS.findall(self.body)],
             "fault": self.fault,
         }
 

@@ -1,7 +1,7 @@
 """Who listens to what: WebSocket connections with bounded outgoing queues, and topics. No venue's format in here."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 # A reader this far behind is cut off: no venue keeps unlimited frames for one client.
 MAX_PENDING = 20_000
@@ -61,9 +61,13 @@ class Connection:
 
 
 class Hub:
-    """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first."""
+    """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first.
 
-    def __init__(self) -> None:
+    `observe` is told of every topic whose connections have become more or fewer, and how many they are now.
+    """
+
+    def __init__(self, observe: Callable[[Topic, int], None] = lambda topic, connections: None) -> None:
+        self._observe = observe
         self._listeners: dict[Topic, dict[Connection, None]] = {}
         self.connections: dict[Connection, None] = {}
 
@@ -80,15 +84,20 @@ class Hub:
         if topic in connection.topics:
             return False
         connection.topics.add(topic)
-        self._listeners.setdefault(topic, {})[connection] = None
+        listeners = self._listeners.setdefault(topic, {})
+        listeners[connection] = None
+        self._observe(topic, len(listeners))
         return True
 
     def unsubscribe(self, connection: Connection, topic: Topic) -> None:
+        if topic not in connection.topics:
+            return
         connection.topics.discard(topic)
-        listeners = self._listeners.get(topic, {})
-        listeners.pop(connection, None)
+        listeners = self._listeners[topic]
+        del listeners[connection]
         if not listeners:
-            self._listeners.pop(topic, None)
+            del self._listeners[topic]
+        self._observe(topic, len(listeners))
 
     def has(self, topic: Topic) -> bool:
         return topic in self._listeners

@@ -59,7 +59,7 @@ def test_without_a_start_a_venue_lives_now_and_a_skew_is_added() -> None:
 
 async def test_the_venue_lives_by_its_clock() -> None:
     async with backpack(STEPPED) as v:
-        clock = {"time": START_MS, "kind": "stepped", "rate": 1}
+        clock = {"time": START_MS, "kind": "stepped", "rate": 1, "drift_ppm": 0, "stepped_ms": 0}
         assert await v.get("/sim/clock") == clock
         assert (await v.http.get("/api/v1/time")).text == str(START_MS)
         assert (await v.a.call("GET", "/api/v1/capital")).json()["message"].startswith("Invalid timestamp")
