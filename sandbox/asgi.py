@@ -10,7 +10,7 @@ from sandbox.control import PREFIX, answer_control
 from sandbox.edges import FRAMES
 from sandbox.face import Admission, Request, Response
 from sandbox.faults import Answer, Fault, Hangup, When
-from sandbox.ledger import Seen
+from sandbox.ledger import Seen, client_ids_in
 from sandbox.sockets import Connection
 from sandbox.world import World
 
@@ -79,7 +79,7 @@ class Application:
             fault=fault.label if fault is not None else None,
             query=request.query_string,
             refused=admission.refused,
-            body=request.body if b"client" in request.body else b"",
+            client_ids=client_ids_in(request.body),
         )
         self._world.ledger.record_request(seen)
 

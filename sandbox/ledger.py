@@ -4,12 +4,14 @@ import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sandbox.matching import Order
 from sandbox.matching.events import Event, OrderEvent, OrderEventKind
 
 SECRETS = re.compile(r"\b((?:[a-z_-]*_)?(?:key|secret|signature|token))=[^&]*", re.IGNORECASE)
+MOST_CLIENT_IDS = 100
 CLIENT_IDS = re.compile(rb'"(?:clientId|client_order_id)"\s*:\s*"?([^\s",}\]]+)')
 
 
@@ -17,7 +19,7 @@ CLIENT_IDS = re.compile(rb'"(?:clientId|client_order_id)"\s*:\s*"?([^\s",}\]]+)'
 class Seen:
     """One request as it arrived and as it was answered; `status` 0 means that no answer was given.
 
-    `refused` says why it was turned away at the door, where it was; `body` is kept for the orders' ids in it alone.
+    `refused` says why it was turned away at the door, where it was; `client_ids` are those of the orders in it.
     """
 
     time_us: int
@@ -30,7 +32,7 @@ class Seen:
     fault: str | None
     query: str = ""
     refused: str | None = None
-    body: bytes = b""
+    client_ids: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -44,9 +46,17 @@ class Seen:
             "class": self.request_class,
             "status": self.status,
             "refused": self.refused,
-            "client_ids": [client_id.decode(errors="replace") for client_id in CLIENT_IDS.findall(self.body)],
+            "client_ids": self.client_ids,
             "fault": self.fault,
         }
+
+
+def client_ids_in(body: bytes) -> tuple[str, ...]:
+    """What a request's body calls its orders, in either venue's words."""
+    if b"client" not in body:
+        return ()
+    found = islice(CLIENT_IDS.finditer(body), MOST_CLIENT_IDS)
+    return tuple(match[1].decode(errors="replace") for match in found)
 
 
 _ACCEPTANCES = (OrderEventKind.ACCEPTED, OrderEventKind.TRIGGER_PLACED)

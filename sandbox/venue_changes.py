@@ -25,7 +25,7 @@ def show_clock(world: World, question: Question) -> Any:
 
 
 def change_clock(world: World, question: Question) -> Any:
-    """Let time pass, put the clock forward or back, or let it run too fast or too slow, in this order."""
+    """Let time pass, put the clock forward or back, or let it run too fast or too slow."""
     question.only(*CLOCK_CALLS)
     forward_ms, by_ms, ppm = (question.integer(name) for name in CLOCK_CALLS)
     if forward_ms is by_ms is ppm is None or (forward_ms is not None and forward_ms < 0):
@@ -50,6 +50,8 @@ def change_clock(world: World, question: Question) -> Any:
 def change_limits(world: World, question: Question) -> Any:
     """Set limits from now on, null for none; what changed is counted anew."""
     question.only("limits", "period_ms")
+    if world.config.venue == "zanbara" and world.config.zanbara.environment == "testnet":
+        raise BadQuestion("the testnet has no limits")
     limits, period_ms = question.members().get("limits", {}), question.integer("period_ms")
     if not isinstance(limits, dict) or not all(_is_limit(limit) for limit in limits.values()):
         raise BadQuestion("`limits` says of each class how many requests, 1 or more, or null for no limit")

@@ -97,9 +97,11 @@ class Run:
         self.said.append(f"{method} {target} {answer.status_code} {answer.text}")
         return answer
 
-    async def step(self, forward_ms: int) -> None:
+    async def step(self, forward_ms: int, *, put_by_ms: int = 0) -> None:
+        """Put the clock forward or back, then let time pass."""
+        await self.ask("POST", "/sim/clock", json.dumps({"step_ms": put_by_ms}))
         await self.ask("POST", "/sim/clock", json.dumps({"advance_ms": forward_ms}))
-        self.now_ms += forward_ms
+        self.now_ms += put_by_ms + forward_ms
 
     async def hear(self, marker: str, until: str) -> None:
         """Keep every frame up to the answer to a last one: by then all that was to be told has been."""
@@ -166,7 +168,7 @@ async def trade_on_backpack(one: Run) -> None:
     for forward_ms in (100, 100, 900, 2500):
         await call("POST", "/api/v1/order", **order, side="Bid", price="160", timeInForce="IOC")
         await call("POST", "/api/v1/order", symbol="SOL_USDC", side="Ask", orderType="Market", quantity="0.7")
-        await one.step(forward_ms)
+        await one.step(forward_ms, put_by_ms=-400 if forward_ms == 900 else 0)
         await one.hear(marker, '"error"')
     await call("DELETE", "/api/v1/order", symbol="SOL_USDC_PERP", clientId=1)
     await one.hear(marker, '"error"')
@@ -210,7 +212,7 @@ async def trade_on_zanbara(one: Run) -> None:
     for forward_ms in (100, 100, 900, 2500):
         await call("POST", "/v1/order/place", **order, side="buy", price="160", time_in_force="IOC")
         await call("POST", "/v1/order/place", symbol="BTC-PERP", type="market", side="sell", quantity="0.01")
-        await one.step(forward_ms)
+        await one.step(forward_ms, put_by_ms=-400 if forward_ms == 900 else 0)
         await one.hear(marker, '"heard"')
     await call("POST", "/v1/order/cancel", client_order_id="first")
     await one.hear(marker, '"heard"')
