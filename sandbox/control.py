@@ -8,8 +8,17 @@ from sandbox.disruptions import begin_outage, maintain, skip_ids, strike_sockets
 from sandbox.face import Request, Response
 from sandbox.fault_calls import add_faults, forget_faults, show_faults
 from sandbox.faults import BadRule
+from sandbox.ledger_calls import (
+    show_all,
+    show_book,
+    show_limits,
+    show_orders,
+    show_subscriptions,
+    show_totals,
+)
 from sandbox.questions import BadQuestion, Question
-from sandbox.scenario import pin_prices, set_state, show_prices, transfer
+from sandbox.scenario import change_market, pin_prices, show_prices, transfer
+from sandbox.venue_changes import change_clock, change_history, change_limits, show_clock
 from sandbox.world import World
 
 PREFIX = "/sim/"
@@ -25,45 +34,11 @@ def answer_control(world: World, request: Request) -> Response:
     if not (since.isascii() and since.isdigit()):
         return _json({"error": "`since` is epoch milliseconds"}, 400)
     try:
-        return handler(world, Question(query.get("account"), int(since), request.body, _number(query.get("id"))))
-    except (BadQuestion, BadRule) as exc:
+        return handler(world, Question(query.get("account"), int(since), request.body, query))
+    except BadQuestion as exc:
+        return _json({"error": str(exc)}, exc.status)
+    except BadRule as exc:
         return _json({"error": str(exc)}, 400)
-
-
-def _number(text: str | None) -> int | None:
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise BadQuestion("`id` is a number")
-    return None if text is None else int(text)
-
-
-def _ledger(world: World, question: Question) -> Response:
-    account, since_ms = question.account, question.since_ms
-    return _json(
-        {
-            "requests": world.ledger.requests(account=account, since_ms=since_ms),
-            "totals": world.ledger.totals(),
-            "limits": world.limits.report(account),
-            "orders": world.ledger.orders(account=account, since_ms=since_ms),
-            "subscriptions": world.hub.report(),
-            "connections": len(world.hub.connections),
-        }
-    )
-
-
-def _totals(world: World, question: Question) -> Response:
-    return _json(world.ledger.totals())
-
-
-def _limits(world: World, question: Question) -> Response:
-    return _json(world.limits.report(question.account))
-
-
-def _orders(world: World, question: Question) -> Response:
-    return _json(world.ledger.orders(account=question.account, since_ms=question.since_ms))
-
-
-def _subscriptions(world: World, question: Question) -> Response:
-    return _json({"subscriptions": world.hub.report(), "connections": len(world.hub.connections)})
 
 
 def _accounts(world: World, question: Question) -> Response:
@@ -80,20 +55,6 @@ def _expire_tokens(world: World, question: Question) -> Response:
     return _json({"expired": expired})
 
 
-def _clock(world: World, question: Question) -> Response:
-    config = world.config
-    return _json({"time": world.clock.now_us() // 1000, "kind": config.clock.value, "rate": config.clock_rate})
-
-
-def _leap(world: World, question: Question) -> Response:
-    forward_ms = question.members().get("advance_ms")
-    if not isinstance(forward_ms, int) or forward_ms < 0:
-        raise BadQuestion("`advance_ms` is how many milliseconds to go forward")
-    world.clock.leap(forward_ms)
-    world.advance()
-    return _clock(world, question)
-
-
 def _reset(world: World, question: Question) -> Response:
     world.reset()
     return _json({"reset": True})
@@ -108,22 +69,25 @@ def _answering(ask: Callable[[World, Question], Any]) -> Callable[[World, Questi
 
 
 _HANDLERS: dict[tuple[str, str], Callable[[World, Question], Response]] = {
-    ("GET", "/sim/ledger"): _ledger,
-    ("GET", "/sim/ledger/totals"): _totals,
-    ("GET", "/sim/ledger/limits"): _limits,
-    ("GET", "/sim/ledger/orders"): _orders,
-    ("GET", "/sim/ledger/subscriptions"): _subscriptions,
+    ("GET", "/sim/ledger"): _answering(show_all),
+    ("GET", "/sim/ledger/totals"): _answering(show_totals),
+    ("GET", "/sim/ledger/limits"): _answering(show_limits),
+    ("GET", "/sim/ledger/orders"): _answering(show_orders),
+    ("GET", "/sim/ledger/subscriptions"): _answering(show_subscriptions),
+    ("GET", "/sim/ledger/books"): _answering(show_book),
     ("GET", "/sim/accounts"): _accounts,
     ("GET", "/sim/faults"): _answering(show_faults),
     ("POST", "/sim/faults"): _answering(add_faults),
     ("DELETE", "/sim/faults"): _answering(forget_faults),
     ("POST", "/sim/expire-tokens"): _expire_tokens,
-    ("GET", "/sim/clock"): _clock,
-    ("POST", "/sim/clock"): _leap,
+    ("GET", "/sim/clock"): _answering(show_clock),
+    ("POST", "/sim/clock"): _answering(change_clock),
+    ("POST", "/sim/limits"): _answering(change_limits),
+    ("POST", "/sim/history"): _answering(change_history),
     ("POST", "/sim/reset"): _reset,
     ("GET", "/sim/prices"): _answering(show_prices),
     ("POST", "/sim/prices"): _answering(pin_prices),
-    ("POST", "/sim/markets"): _answering(set_state),
+    ("POST", "/sim/markets"): _answering(change_market),
     ("POST", "/sim/transfers"): _answering(transfer),
     ("POST", "/sim/sockets"): _answering(strike_sockets),
     ("POST", "/sim/outage"): _answering(begin_outage),

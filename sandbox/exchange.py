@@ -11,7 +11,7 @@ from sandbox.edges import WIRE, ExposedTransport, Headers
 from sandbox.errands import real_ms
 from sandbox.face import Caller, Request, Response
 from sandbox.faults import Ending, RequestDeed, Rule, When
-from sandbox.ledger import Ledger, Seen
+from sandbox.ledger import Ledger, Seen, client_ids_in
 from sandbox.world import World
 
 Scope = MutableMapping[str, Any]
@@ -51,7 +51,7 @@ class Exchange:
         admission = world.face.admit(request)
         caller, outcome = admission.caller, admission.outcome
         if isinstance(outcome, Response):
-            self._record(request, caller, outcome, None)
+            self._record(request, caller, outcome, None, refused=admission.refused)
             await self._answer(outcome)
             return
         rule = self._strike(request.method, request.path, caller.account, When.BEFORE)
@@ -134,8 +134,16 @@ class Exchange:
     async def _begin(self, response: Response) -> None:
         await self._send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
 
-    def _record(self, request: Request, caller: Caller, response: Response | None, fault: str | None) -> None:
-        _record(self._ledger, request, caller, 0 if response is None else response.status, fault)
+    def _record(
+        self,
+        request: Request,
+        caller: Caller,
+        response: Response | None,
+        fault: str | None,
+        *,
+        refused: str | None = None,
+    ) -> None:
+        _record(self._ledger, request, caller, 0 if response is None else response.status, fault, refused)
 
 
 def address_of(scope: Scope) -> str:
@@ -159,10 +167,12 @@ def _replay(world: World, request: Request) -> None:
     admission = world.face.admit(again)
     outcome = admission.outcome
     response = outcome if isinstance(outcome, Response) else _execute(world, outcome)
-    _record(world.ledger, again, admission.caller, response.status, REPLAYED)
+    _record(world.ledger, again, admission.caller, response.status, REPLAYED, admission.refused)
 
 
-def _record(ledger: Ledger, request: Request, caller: Caller, status: int, fault: str | None) -> None:
+def _record(  # noqa: PLR0917 - private to this module
+    ledger: Ledger, request: Request, caller: Caller, status: int, fault: str | None, refused: str | None
+) -> None:
     seen = Seen(
         time_us=request.arrived_us,
         method=request.method,
@@ -172,6 +182,9 @@ def _record(ledger: Ledger, request: Request, caller: Caller, status: int, fault
         request_class=caller.request_class,
         status=status,
         fault=fault,
+        query=request.query_string,
+        refused=refused,
+        client_ids=client_ids_in(request.body),
     )
     ledger.record_request(seen)
 

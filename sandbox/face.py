@@ -53,10 +53,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the door says to a request: who is asking, and an answer at once or how to get one."""
+    """What the door says to a request: who is asking, and an answer at once or how to get one.
+
+    `refused` says in a word why it is turned away, for the ledger.
+    """
 
     caller: Caller
     outcome: Response | Callable[[int], Response]  # called with the time, once
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,9 @@ class Face(Protocol):
 
     def advance(self, now_us: int) -> None:
         """Send what is due by the clock alone."""
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The venue's clock was put forward or back, and no time passed by that: nothing is due earlier or later."""
 
     def accounts(self) -> list[dict[str, Any]]:
         """The simulated accounts with their credentials, secrets included."""

@@ -25,8 +25,9 @@ def add_faults(world: World, question: Question) -> Any:
 
 def forget_faults(world: World, question: Question) -> Any:
     """Forget the rule of this id, or all."""
-    if not world.faults.forget(question.id):
-        raise BadQuestion(f"no fault {question.id}")
+    fault_id = question.number("id")
+    if not world.faults.forget(fault_id):
+        raise BadQuestion(f"no fault {fault_id}")
     world.stream_faults.follow_rules()
     return show_faults(world, question)
 

@@ -1,17 +1,26 @@
 """What really happened at the venue, for a test to compare with what a client believes. Pure."""
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sandbox.matching import Order
 from sandbox.matching.events import Event, OrderEvent, OrderEventKind
 
+SECRETS = re.compile(r"\b((?:[a-z_-]*_)?(?:key|secret|signature|token))=[^&]*", re.IGNORECASE)
+MOST_CLIENT_IDS = 100
+CLIENT_IDS = re.compile(rb'"(?:clientId|client_order_id)"\s*:\s*"?([^\s",}\]]+)')
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived and as it was answered; `status` 0 means that no answer was given."""
+    """One request as it arrived and as it was answered; `status` 0 means that no answer was given.
+
+    `refused` says why it was turned away at the door, where it was; `client_ids` are those of the orders in it.
+    """
 
     time_us: int
     method: str
@@ -21,6 +30,9 @@ class Seen:
     request_class: str
     status: int
     fault: str | None
+    query: str = ""
+    refused: str | None = None
+    client_ids: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -28,12 +40,23 @@ class Seen:
             "time_us": self.time_us,
             "method": self.method,
             "path": self.path,
+            "query": SECRETS.sub(r"\1=…", self.query),
             "caller": self.caller,
             "account": self.account,
             "class": self.request_class,
             "status": self.status,
+            "refused": self.refused,
+            "client_ids": self.client_ids,
             "fault": self.fault,
         }
+
+
+def client_ids_in(body: bytes) -> tuple[str, ...]:
+    """What a request's body calls its orders, in either venue's words."""
+    if b"client" not in body:
+        return ()
+    found = islice(CLIENT_IDS.finditer(body), MOST_CLIENT_IDS)
+    return tuple(match[1].decode(errors="replace") for match in found)
 
 
 _ACCEPTANCES = (OrderEventKind.ACCEPTED, OrderEventKind.TRIGGER_PLACED)

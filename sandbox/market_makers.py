@@ -20,32 +20,40 @@ class Quoter:
 
     def __init__(self, engine: Engine, market: Market, random: Random, path: PricePath) -> None:
         self._engine = engine
-        self._market = market
         self._random = random
         self._path = path
-        self._start = self._fair = int(market.start_price / market.tick)
         self._index_start = market.index_price or market.start_price
-        self._spread = max(1, self._fair // 10_000)  # about one basis point to each side
+        self._quotes: dict[tuple[Side, int], Order] = {}
+        self._learn(market)
         self._maker = engine.open_account(f"house-maker-{market.symbol}", self._cash(), watched=False)
         self._taker = engine.open_account(f"house-taker-{market.symbol}", self._cash(), watched=False)
-        self._quotes: dict[tuple[Side, int], Order] = {}
+
+    def _learn(self, market: Market) -> None:
+        """Count prices and quantities by this market's grid."""
+        self._market = market
+        self._start = self._fair = int(market.start_price / market.tick)
+        self._spread = max(1, self._fair // 10_000)  # about one basis point to each side
         # A typical order is worth some 500 of the quote asset; a level in the book is a few of these.
         self._lot = max(1, int(Decimal(500) / market.start_price / market.step))
 
-    def tick(self, now_us: int) -> None:
-        """Move the fair price, quote around it, and sometimes trade."""
-        self._fair = self._fair_at(now_us)
+    def tick(self, now_us: int, passed_us: int) -> None:
+        """Move the fair price to that of `passed_us`, quote around it, and sometimes trade."""
+        market = self._engine.markets[self._market.symbol]
+        if market is not self._market:
+            self._withdraw(now_us)
+            self._learn(market)
+        self._fair = self._fair_at(passed_us)
         self._quote(now_us)
         if self._random.randrange(4) == 0:
             self._take(now_us)
 
-    def _fair_at(self, now_us: int) -> int:
+    def _fair_at(self, passed_us: int) -> int:
         """The fair price in ticks: as far from the index of the moment as they were at the start."""
         prices, market = self._engine.prices, self._market
         pinned = prices.pinned_index(market.symbol)
         if pinned is not None:
             return max(1, int(pinned * market.start_price / self._index_start / market.tick))
-        deviation = self._path.deviation(now_us)
+        deviation = self._path.deviation(passed_us)
         fair = self._start + self._start * deviation // UNIT
         index = self._index_start + self._index_start * deviation / UNIT if market.is_perp else fair * market.tick
         prices.set_index(market.symbol, index.quantize(INDEX_QUANTUM))
@@ -69,6 +77,12 @@ class Quoter:
         for key in wanted:
             if key not in self._quotes:
                 self._place(key, now_us)
+
+    def _withdraw(self, now_us: int) -> None:
+        for order in self._quotes.values():
+            if order.is_open:
+                self._engine.cancel(order, now_us)
+        self._quotes.clear()
 
     def _place(self, key: tuple[Side, int], now_us: int) -> None:
         side, price = key
@@ -103,8 +117,9 @@ class Quoter:
     def _size(self, low: int, high: int) -> Decimal:
         steps = self._lot * self._random.randint(low, high) // 2 + 1
         most = self._market.max_quantity
-        quantity = max(self._market.min_quantity, steps * self._market.step)
-        return quantity if most is None else min(most, quantity)
+        smallest = self._market.min_quantity + -self._market.min_quantity % self._market.step
+        quantity = max(smallest, steps * self._market.step)
+        return quantity if most is None else min(most - most % self._market.step, quantity)
 
 
 class House:
@@ -117,9 +132,10 @@ class House:
             for market in markets
         ]
 
-    def tick(self, now_us: int) -> None:
+    def tick(self, now_us: int, *, passed_us: int) -> None:
+        """Let everybody act; prices follow the time that passed, whatever a clock put forward or back shows."""
         for quoter in self._quoters:
-            quoter.tick(now_us)
+            quoter.tick(now_us, passed_us)
 
 
 def lay_static_book(engine: Engine, *, seed: int, levels: int, now_us: int) -> None:

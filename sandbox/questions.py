@@ -1,7 +1,7 @@
 """What a control call asks for, read from its query and its JSON body; what cannot be understood is refused by name."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +11,23 @@ MISSING = object()
 class BadQuestion(ValueError):
     """A control call that cannot be understood; the message says why."""
 
+    status = 400
+
+
+class NotKept(BadQuestion):
+    """A control call for what is not, or no longer, known."""
+
+    status = 404
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One account's part or all, what came at `since_ms` or later, the body, and the one thing it is about."""
+    """One account's part or all, what came at `since_ms` or later, the body, and the whole query."""
 
     account: str | None
     since_ms: int
     body: bytes
-    id: int | None = None
+    query: dict[str, str] = field(default_factory=dict)
 
     def members(self) -> dict[str, Any]:
         """The body's members; an empty body has none."""
@@ -30,6 +38,25 @@ class Question:
         if not isinstance(members, dict):
             raise BadQuestion("the body is not a JSON object")
         return members
+
+    def only(self, *names: str) -> None:
+        """Refuse members of any other name."""
+        if unknown := self.members().keys() - set(names):
+            raise BadQuestion(f"no member {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+
+    def integer(self, name: str) -> int | None:
+        """A whole number of the body; None where it says nothing, or null."""
+        value = self.members().get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise BadQuestion(f"`{name}` is a whole number")
+        return value
+
+    def number(self, name: str) -> int | None:
+        """A whole number of the query; None where it says nothing."""
+        text = self.query.get(name)
+        if text is not None and not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise BadQuestion(f"`{name}` is a whole number")
+        return None if text is None else int(text)
 
     def text(self, name: str) -> str:
         value = self.members().get(name)

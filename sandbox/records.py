@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import dropwhile
+from itertools import count
+from random import Random
 from typing import Generic, TypeVar
 
 from sandbox.matching.account import Position
@@ -26,20 +27,41 @@ ZERO = Decimal(0)
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
-    """Rows per account in the order they came. `lag_us` hides what is younger than that."""
+@dataclass(slots=True)
+class Lateness:
+    """How much younger rows stay hidden: up to `lag_us`, or with a seed each by its own part of that.
 
-    def __init__(self, *, lag_us: int) -> None:
-        self._lag_us = lag_us
-        self._rows: dict[str, deque[tuple[int, T]]] = {}
+    Counted in time as it passed: `ahead_us` is what the clock's steps have added to it.
+    """
+
+    lag_us: int
+    seed: int | None = None
+    ahead_us: int = 0
+    numbers: Iterator[int] = field(default_factory=count)  # of rows, in the order they came
+
+    def of(self, number: int) -> int:
+        """How late the row of this number is."""
+        return self.lag_us if self.seed is None else Random(f"{self.seed}/{number}").randint(0, self.lag_us)
+
+
+class Shelf(Generic[T]):
+    """Rows per account in the order they came, and when each may be seen."""
+
+    def __init__(self, lateness: Lateness) -> None:
+        self._lateness = lateness
+        self._rows: dict[str, deque[tuple[int, int, T]]] = {}
 
     def add(self, account: str, row: T, time_us: int) -> None:
-        self._rows.setdefault(account, deque(maxlen=KEPT)).append((time_us, row))
+        entry = (time_us - self._lateness.ahead_us, next(self._lateness.numbers), row)
+        self._rows.setdefault(account, deque(maxlen=KEPT)).append(entry)
 
     def newest_first(self, account: str, now_us: int) -> Iterator[T]:
-        until_us = now_us - self._lag_us
-        shown = dropwhile(lambda entry: entry[0] > until_us, reversed(self._rows.get(account, ())))
-        return (row for _, row in shown)
+        passed_us, lateness = now_us - self._lateness.ahead_us, self._lateness
+        until_us = passed_us - lateness.lag_us
+        rows = reversed(self._rows.get(account, ()))
+        for time_us, number, row in rows:
+            if time_us <= until_us or time_us <= passed_us - lateness.of(number):
+                yield row
 
 
 @dataclass(slots=True)
@@ -53,13 +75,14 @@ class HeldPosition:
 
 
 class Records:
-    """Histories of all watched accounts, newest first."""
+    """Histories of all watched accounts, newest first, as late as `lateness` says at the moment."""
 
     def __init__(self, *, lag_us: int) -> None:
-        self._orders: Shelf[Order] = Shelf(lag_us=lag_us)
-        self._fills: Shelf[Fill] = Shelf(lag_us=lag_us)
-        self._fundings: Shelf[FundingPaid] = Shelf(lag_us=lag_us)
-        self._positions: Shelf[HeldPosition] = Shelf(lag_us=lag_us)
+        self.lateness = Lateness(lag_us)
+        self._orders: Shelf[Order] = Shelf(self.lateness)
+        self._fills: Shelf[Fill] = Shelf(self.lateness)
+        self._fundings: Shelf[FundingPaid] = Shelf(self.lateness)
+        self._positions: Shelf[HeldPosition] = Shelf(self.lateness)
         self._held: dict[int, HeldPosition] = {}
 
     def record(self, events: Iterable[Event]) -> None:
@@ -76,6 +99,10 @@ class Records:
                     if held is not None:
                         held.liquidated += event.quantity
                         held.liquidation_fees += event.fee
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The clock was put forward or back; nothing is seen earlier or later for that."""
+        self.lateness.ahead_us += by_us
 
     def orders(self, account: str, now_us: int) -> Iterator[Order]:
         """Finished orders, the last to finish first."""

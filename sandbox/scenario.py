@@ -1,12 +1,16 @@
 """What a test does to a market by hand: pin its prices, close it, pay money in. Part of the control plane."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from sandbox.matching import Account, MarketState
-from sandbox.questions import BadQuestion, Question
+from sandbox.questions import MISSING, BadQuestion, Question
 from sandbox.world import World
+
+GRID = ("tick", "step", "min_price", "min_quantity")
+BOUNDS = ("max_price", "max_quantity")  # null is none
 
 
 def pin_prices(world: World, question: Question) -> Any:
@@ -48,13 +52,31 @@ def show_prices(world: World, question: Question) -> Any:
     }
 
 
-def set_state(world: World, question: Question) -> Any:
-    """Say which orders a market takes from now on."""
-    symbol, state = _symbol(world, question), question.text("state")
+def change_market(world: World, question: Question) -> Any:
+    """Say which orders a market takes from now on: its state, its grid, its bounds. Resting orders stay."""
+    question.only("symbol", "state", *GRID, *BOUNDS)
+    engine, market = world.simulation.engine, world.simulation.engine.markets[_symbol(world, question)]
+    changes: dict[str, Any] = {}
+    for name in (*GRID, *BOUNDS):
+        value = question.optional_decimal(name)
+        if value is MISSING:
+            continue
+        if value is None and name not in BOUNDS:
+            raise BadQuestion(f"`{name}` is a number, as text")
+        if isinstance(value, Decimal) and value <= 0:
+            raise BadQuestion(f"`{name}` is above zero")
+        changes[name] = value
+    changed = replace(market, **changes)
+    for least, most in ((changed.min_price, changed.max_price), (changed.min_quantity, changed.max_quantity)):
+        if most is not None and most < least:
+            raise BadQuestion(f"a maximum of {most} is below the minimum of {least}")
+    state = question.text("state") if "state" in question.members() else engine.states[market.symbol]
     try:
-        world.simulation.engine.states[symbol] = MarketState(state)
+        engine.states[market.symbol] = MarketState(state)
     except ValueError as exc:
         raise BadQuestion(f"`state` is one of {', '.join(MarketState)}") from exc
+    if changes:
+        engine.change_market(changed)
     return show_prices(world, question)
 
 

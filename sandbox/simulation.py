@@ -55,6 +55,7 @@ class Simulation:
         self._ticks = Ticks(tick_us=tick_us, start_us=now_us - WARM_UP_TICKS * tick_us)
         self._next_second_us = 0
         self._has_heartbeat = config.book_heartbeat
+        self._ahead_us = 0  # what the clock's steps add to the time that has passed
         self._house = House(self.engine, seed=config.seed) if config.makers else None
         if not config.makers and config.book_levels:
             lay_static_book(self.engine, seed=config.seed, levels=config.book_levels, now_us=now_us)
@@ -69,6 +70,17 @@ class Simulation:
             self._tick(tick_us)
         if self.engine.end_overdue(now_us) or has_happened:
             self._tell(now_us)
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The venue's clock was put forward or back: no time has passed by that, and the market goes on as it was.
+
+        What has a date keeps to it: orders that run out, and funding, which is paid once for each.
+        """
+        self._ahead_us += by_us
+        self._ticks.clock_stepped(by_us)
+        self._next_second_us += by_us
+        self.records.clock_stepped(by_us)
+        self.engine.prices.clock_stepped(by_us)
 
     def follow_prices(self, now_us: int) -> None:
         """Let prices that were just set have their consequences at once."""
@@ -109,7 +121,7 @@ class Simulation:
     def _tick(self, now_us: int) -> None:
         self.engine.end_overdue(now_us)
         if self._house is not None:
-            self._house.tick(now_us)
+            self._house.tick(now_us, passed_us=now_us - self._ahead_us)
         if now_us >= self._next_second_us:
             self._next_second_us = now_us - now_us % SECOND_US + SECOND_US
             self.engine.sample(now_us)

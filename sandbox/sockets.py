@@ -81,9 +81,12 @@ class Hub:
     """Topics and their connections. Publishing to a topic nobody listens to costs one look-up: ask `has` first.
 
     Data goes out by `publish` and `deliver`, or by whoever looks at a connection's `tampering` first.
+
+    `observe` is told of every topic whose connections have become more or fewer, and how many they are now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Callable[[Topic, int], None] = lambda topic, connections: None) -> None:
+        self._observe = observe
         self._listeners: dict[Topic, dict[Connection, None]] = {}
         self.connections: dict[Connection, None] = {}
         self._tampering: Tampering | None = None
@@ -108,15 +111,20 @@ class Hub:
         if topic in connection.topics:
             return False
         connection.topics.add(topic)
-        self._listeners.setdefault(topic, {})[connection] = None
+        listeners = self._listeners.setdefault(topic, {})
+        listeners[connection] = None
+        self._observe(topic, len(listeners))
         return True
 
     def unsubscribe(self, connection: Connection, topic: Topic) -> None:
+        if topic not in connection.topics:
+            return
         connection.topics.discard(topic)
-        listeners = self._listeners.get(topic, {})
-        listeners.pop(connection, None)
+        listeners = self._listeners[topic]
+        del listeners[connection]
         if not listeners:
-            self._listeners.pop(topic, None)
+            del self._listeners[topic]
+        self._observe(topic, len(listeners))
 
     def has(self, topic: Topic) -> bool:
         return topic in self._listeners

@@ -59,11 +59,20 @@ class _Series:
         self.candles: deque[Candle] = deque(maxlen=KEPT[period_us])
 
     def add(self, moment: Candle) -> None:
+        """Take in a moment. Only after the clock was put back are there candles that start later: it goes before."""
         start_us = moment.start_us - moment.start_us % self._period_us
-        if self.candles and self.candles[-1].start_us >= start_us:
-            self.candles[-1].absorb(moment)
-        else:
+        place = len(self.candles)
+        while place and self.candles[place - 1].start_us > start_us:
+            place -= 1
+        if place and self.candles[place - 1].start_us == start_us:
+            self.candles[place - 1].absorb(moment)
+        elif place == len(self.candles):
             self.candles.append(replace(moment, start_us=start_us))
+        elif len(self.candles) < KEPT[self._period_us]:
+            self.candles.insert(place, replace(moment, start_us=start_us))
+        elif place:  # a full deque takes nothing into its middle
+            self.candles.popleft()
+            self.candles.insert(place - 1, replace(moment, start_us=start_us))
 
     def between(self, from_us: int, until_us: int) -> list[Candle]:
         """Those that start from `from_us` on and before `until_us`."""

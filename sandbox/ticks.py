@@ -21,3 +21,8 @@ class Ticks:
         while self._next_us <= now_us:
             self._next_us += self._tick_us
             yield self._next_us - self._tick_us
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The clock was put forward or back: the next tick is as far away as it was, or a little further."""
+        moved_us = self._next_us + by_us
+        self._next_us = moved_us + -moved_us % self._tick_us

@@ -15,7 +15,9 @@ from sandbox.ledger import Ledger
 from sandbox.limits import Limits, VenueLimits
 from sandbox.simulation import Simulation
 from sandbox.sockets import Hub
+from sandbox.subscription_history import SubscriptionHistory
 from sandbox.tampering import StreamFaults
+from sandbox.true_books import TrueBooks
 from sandbox.zanbara.face import ZanbaraFace
 from sandbox.zanbara.limits import LIMITS as ZANBARA_LIMITS
 
@@ -64,7 +66,8 @@ class World:
 
     def _build(self) -> None:
         kind = VENUES[self.config.venue]
-        self.hub = Hub()
+        subscriptions = self.subscriptions = SubscriptionHistory()
+        self.hub = Hub(lambda topic, connections: subscriptions.record(topic, connections, self.clock.now_us()))
         self.limits = Limits(self.config.limits, kind.limits)
         self.ledger = Ledger(self.config.ledger_size)
         self.faults, self.errands = Faults(), Errands()
@@ -72,7 +75,8 @@ class World:
         stage = kind.build(self.config, Surroundings(self.hub, self.limits, self.ledger), self.clock.now_us())
         self.simulation, self.face = stage.simulation, stage.face
         self.ledger.write_order_id = self.face.order_id
-        self.simulation.listeners.append(self.ledger.record_events)
+        self.true_books = TrueBooks(self.simulation.engine.books)
+        self.simulation.listeners += [self.ledger.record_events, self.true_books.record]
 
     def reset(self) -> None:
         """Start over: accounts, books, counts, faults and ledger as at the start.
@@ -85,6 +89,14 @@ class World:
             self.door.open()
         self._build()
         old.close_all(code)
+
+    def step_clock(self, by_ms: int) -> None:
+        """Put the clock forward or back. Clients see it; the market, limits and streams go on as if it were not so."""
+        self.advance()
+        self.clock.step(by_ms)
+        self.limits.clock_stepped(by_ms * 1000)
+        self.simulation.clock_stepped(by_ms * 1000)
+        self.face.clock_stepped(by_ms * 1000)
 
     def advance(self) -> None:
         """Let time pass: the house trades, periodic streams are sent."""

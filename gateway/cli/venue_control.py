@@ -81,3 +81,37 @@ class VenueControl:
     def reset(self) -> None:
         """Start over: accounts, books, counts, faults and ledger as at the start; open sockets are closed."""
         self.ask("POST", "reset")
+
+    # -- the venue's own rules, and its true state -------------------------------------------------------------------
+
+    def step_clock(self, by_ms: int) -> int:
+        """Put the venue's clock forward or back without time passing; returns its time then, in milliseconds."""
+        return int(self.ask("POST", "clock", {"step_ms": by_ms})["time"])
+
+    def drift_clock(self, ppm: int) -> None:
+        """Let the venue's clock run so many millionths too fast or, negative, too slow."""
+        self.ask("POST", "clock", {"drift_ppm": ppm})
+
+    def set_limits(self, limits: Mapping[str, int | None], *, period_ms: int | None = None) -> list[str]:
+        """Set limits of classes of requests, None for no limit; returns the classes that are counted anew."""
+        restarted: list[str] = self.ask("POST", "limits", {"limits": limits, "period_ms": period_ms})["restarted"]
+        return restarted
+
+    def set_market(self, symbol: str, **rules: str | None) -> None:
+        """Change a market's `tick`, `step`, `min_quantity` … from now on."""
+        self.ask("POST", "markets", {"symbol": symbol, **rules})
+
+    def delay_histories(self, lag_ms: int, *, jitter_seed: int | None = None) -> None:
+        """Let histories and fills be late, with a seed each row by its own part of it."""
+        self.ask("POST", "history", {"lag_ms": lag_ms, "jitter_seed": jitter_seed})
+
+    def true_book(self, symbol: str, update_id: int, *, depth: int | None = None) -> dict[str, Any]:
+        """The book as it truly was when this id (Zanbara: sequence) was the last used."""
+        query = {"symbol": symbol, "update_id": update_id} | ({} if depth is None else {"depth": depth})
+        book: dict[str, Any] = self.ask("GET", "ledger/books", **query)
+        return book
+
+    def subscriptions(self) -> dict[str, Any]:
+        """Open subscriptions, their history, and the most connections at once by stream."""
+        report: dict[str, Any] = self.ask("GET", "ledger/subscriptions")
+        return report

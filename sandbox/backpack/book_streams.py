@@ -69,6 +69,10 @@ class BookStreams:
             if gathering.due_us <= now_us:
                 self._flush(topic, gathering, now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        for gathering in self._gatherings.values():
+            gathering.due_us += by_us
+
     def _on_touch(self, book: Book, now_us: int) -> None:
         bid, ask = book.bids.best(), book.asks.best()
         if bid is None or ask is None:

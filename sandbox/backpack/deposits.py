@@ -11,7 +11,7 @@ from sandbox.backpack.parameters import Parameters
 from sandbox.backpack.wire import naive_iso, plain
 from sandbox.matching import Account
 from sandbox.matching.events import Event, Transfer
-from sandbox.records import Shelf
+from sandbox.records import Lateness, Shelf
 
 CHAINS = {asset.symbol: asset.tokens[0].blockchain for asset in ASSETS}
 
@@ -25,8 +25,8 @@ class Deposit:
 class Deposits:
     """Listens to the simulation."""
 
-    def __init__(self, *, lag_us: int) -> None:
-        self._shelf: Shelf[Deposit] = Shelf(lag_us=lag_us)
+    def __init__(self, lateness: Lateness) -> None:
+        self._shelf: Shelf[Deposit] = Shelf(lateness)
         self._next_id = 1_201
 
     def on_events(self, events: list[Event], now_us: int) -> None:

@@ -56,7 +56,7 @@ class BackpackFace:
         route = self._routes.get((request.method, request.path))
         caller = self._caller(request, route)
         if not self._limits.arrived(caller.name, caller.request_class, request.arrived_us):
-            return Admission(caller, refusal(Problem(429, "TOO_MANY_REQUESTS", "Too many requests")))
+            return Admission(caller, refusal(Problem(429, "TOO_MANY_REQUESTS", "Too many requests")), refused="limit")
         return Admission(caller, partial(self._answer, request, route))
 
     def connected(self, connection: Connection, now_us: int) -> None:
@@ -80,6 +80,9 @@ class BackpackFace:
 
     def advance(self, now_us: int) -> None:
         self._streams.advance(now_us)
+
+    def clock_stepped(self, by_us: int) -> None:
+        self._streams.clock_stepped(by_us)
 
     def accounts(self) -> list[dict[str, Any]]:
         return self._keyring.accounts()

@@ -37,7 +37,7 @@ class KlineStreams:
         interval = INTERVALS[label]
         start_us = interval.start_of(now_us)
         running = self._running.get(topic)
-        if running is None:
+        if running is None or running.start_us > start_us:  # the latter after the clock was put back
             running = self._running[topic] = _Running(start_us)
         elif running.start_us < start_us:
             self._publish(topic, interval, running.start_us, now_us, is_closed=True)

@@ -8,7 +8,7 @@ from sandbox.backpack.errors import bad_parameter, not_found
 from sandbox.backpack.markets import ASSETS, FUNDING, INITIAL, LISTINGS, MAINTENANCE, Asset, Listing, Token
 from sandbox.backpack.parameters import Parameters
 from sandbox.backpack.wire import BOOK_STATE, market_type, plain, plain_or_none
-from sandbox.matching import Band, Engine, MarginFunction, MarketState
+from sandbox.matching import Band, Engine, MarginFunction, Market, MarketState
 
 COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 BPS = Decimal(10_000)
@@ -57,7 +57,8 @@ class ReferenceData:
         raise not_found()
 
     def _market(self, listing: Listing) -> dict[str, Any]:
-        return _market(listing, self._engine.states[listing.market.symbol])
+        symbol = listing.market.symbol
+        return _market(listing, self._engine.markets[symbol], self._engine.states[symbol])
 
 
 def margin_function(function: MarginFunction | None) -> dict[str, str] | None:
@@ -103,8 +104,8 @@ def _band(band: Band | None) -> dict[str, str] | None:
     return None if band is None else {"maxMultiplier": plain(band.high), "minMultiplier": plain(band.low)}
 
 
-def _market(listing: Listing, state: MarketState) -> dict[str, Any]:
-    market = listing.market
+def _market(listing: Listing, market: Market, state: MarketState) -> dict[str, Any]:
+    """As it is now; a listing says how it was at the start."""
     is_perp = market.is_perp
     last, impact = market.last_band, market.impact
     bound = plain(FUNDING.cap * BPS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.backpack.wire import naive_iso, plain
 from sandbox.matching.events import Event, Fill, FundingPaid, OrderEvent, PositionEvent
-from sandbox.records import Shelf
+from sandbox.records import Lateness, Shelf
 
 FEES = "TradingFees"
 PROFIT = "RealizePnl"
@@ -39,8 +39,8 @@ class Settlement:
 class Settlements:
     """Listens to the simulation."""
 
-    def __init__(self, *, lag_us: int) -> None:
-        self.shelf: Shelf[Settlement] = Shelf(lag_us=lag_us)
+    def __init__(self, lateness: Lateness) -> None:
+        self.shelf: Shelf[Settlement] = Shelf(lateness)
         self._sequence = 0
 
     def on_events(self, events: list[Event], now_us: int) -> None:

@@ -83,10 +83,10 @@ def _account_routes(simulation: Simulation, user_ids: dict[str, int]) -> Routes:
 
 def _database_routes(simulation: Simulation, config: SandboxConfig, user_ids: dict[str, int]) -> Routes:
     """Everything under /wapi, which shows what happened a little later than the engine does."""
-    lag_us = config.history_lag_ms * 1000
+    lateness = simulation.records.lateness
     limits, positions = AccountLimits(simulation.engine), Positions(simulation.engine)
-    deposits, settlements = Deposits(lag_us=lag_us), Settlements(lag_us=lag_us)
-    withdrawals = Withdrawals(simulation, limits, config.accounts, lag_us=lag_us)
+    deposits, settlements = Deposits(lateness), Settlements(lateness)
+    withdrawals = Withdrawals(simulation, limits, config.accounts, lateness)
     histories = Histories(simulation, positions, user_ids, settlements)
     simulation.listeners.extend((deposits.on_events, settlements.on_events))
 

@@ -58,6 +58,12 @@ class Streams:
             self._next_minute_us = now_us + 60 * SECOND_US
             self._each_minute(now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        """What is due by the clock moves along with it."""
+        self._books.clock_stepped(by_us)
+        self._next_second_us += by_us
+        self._next_minute_us += by_us
+
     def position_snapshots(self, account: Account, stream: str, now_us: int) -> list[str]:
         """The frames a new subscriber to positions gets at once."""
         return self._accounts.snapshots(account, stream, now_us)

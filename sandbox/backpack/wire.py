@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from sandbox.matching import Expiry, Market, MarketState, OrderType, PriceSource
 from sandbox.matching.admission import decimals
 
 _encoder = msgspec.json.Encoder(order="sorted")
+_decimals_of_grid = lru_cache(maxsize=64)(decimals)
 
 SIDE = {Side.BUY: "Bid", Side.SELL: "Ask"}
 ORDER_TYPE = {OrderType.LIMIT: "Limit", OrderType.MARKET: "Market"}
@@ -93,21 +95,26 @@ def naive_iso_seconds(time_us: int) -> str:
 
 
 def padded_price(value: Decimal, market: Market) -> str:
-    return format(value, f".{decimals(market.tick)}f")
+    """At least the tick's decimals, and never rounded: an order may be older than the tick."""
+    return _padded(value, market.tick)
 
 
 def padded_quantity(value: Decimal, market: Market) -> str:
-    return format(value, f".{decimals(market.step)}f")
+    return _padded(value, market.step)
 
 
 def padded_notional(value: Decimal, market: Market) -> str:
-    """At least the tick's decimals, and never rounded."""
-    return format(value.normalize(), f".{max(decimals(market.tick), decimals(value))}f")
+    return _padded(value.normalize(), market.tick)
 
 
 def rounded_up_notional(value: Decimal, market: Market) -> Decimal:
     """An executed notional as market orders show it: rounded up to the tick's decimals."""
     return value.quantize(market.tick, rounding=ROUND_UP)
+
+
+def _padded(value: Decimal, grid: Decimal) -> str:
+    places = _decimals_of_grid(grid)
+    return format(value, f".{max(places, decimals(value)) if value % grid else places}f")
 
 
 def market_type(market: Market) -> str:

@@ -21,7 +21,7 @@ from sandbox.backpack.wire import naive_iso, plain
 from sandbox.config import AccountConfig
 from sandbox.matching import Account, Reason
 from sandbox.matching.admission import decimals
-from sandbox.records import Shelf
+from sandbox.records import Lateness, Shelf
 from sandbox.simulation import Simulation
 
 PAYLOAD = "AccountWithdrawalPayload"
@@ -46,12 +46,12 @@ class Withdrawals:
     """Takes money out of accounts, and lists what was taken."""
 
     def __init__(
-        self, simulation: Simulation, limits: AccountLimits, accounts: tuple[AccountConfig, ...], *, lag_us: int
+        self, simulation: Simulation, limits: AccountLimits, accounts: tuple[AccountConfig, ...], lateness: Lateness
     ) -> None:
         self._simulation = simulation
         self._limits = limits
         self._address_books = {account.name: frozenset(account.address_book) for account in accounts}
-        self._shelf: Shelf[Withdrawal] = Shelf(lag_us=lag_us)
+        self._shelf: Shelf[Withdrawal] = Shelf(lateness)
         self._next_id = 880
         self.two_factor = TwoFactor()
 

@@ -85,6 +85,14 @@ class Engine:
         self._outbox.touch_balance(account, asset)
         self._outbox.add(Transfer(account, asset, amount, now_us))
 
+    def change_market(self, market: Market) -> None:
+        """Give a market other rules from now on. What rests stays, off the new grid or not; amending looks at them."""
+        self.markets[market.symbol] = market
+        for account in self.accounts.values():
+            for order in account.open_orders.values():
+                if order.market.symbol == market.symbol:
+                    order.market = market
+
     def take_events(self, now_us: int) -> list[Event]:
         """Everything since the last call: orders and trades as they happened, then books, balances, positions."""
         return self._outbox.take(self.books.values(), now_us)

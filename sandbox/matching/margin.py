@@ -30,7 +30,7 @@ class Margin:
     """Reads accounts, changes nothing. Perpetuals of one engine settle in one asset."""
 
     def __init__(self, markets: Mapping[str, Market], mark_of: MarkOf, rules: Rules) -> None:
-        self._perps = [market for market in markets.values() if market.is_perp]
+        self._perps = [market.symbol for market in markets.values() if market.is_perp]
         self._markets = markets
         self._mark_of = mark_of
         self._rules = rules
@@ -38,7 +38,7 @@ class Margin:
     @property
     def settle_asset(self) -> str | None:
         """What perpetuals settle in; None where there are none."""
-        return self._perps[0].quote if self._perps else None
+        return self._markets[self._perps[0]].quote if self._perps else None
 
     def initial_rate(self, account: Account, market: Market, notional: Decimal) -> Decimal:
         """The share of a notional that opening it asks for."""
@@ -54,9 +54,10 @@ class Margin:
     def required(self, account: Account) -> Decimal:
         """What all open exposure asks for."""
         total = ZERO
-        for market in self._perps:
-            if market.symbol in account.exposures:
-                notional = worst_exposure(account, market) * self._mark_of(market.symbol)
+        for symbol in self._perps:
+            if symbol in account.exposures:
+                market = self._markets[symbol]
+                notional = worst_exposure(account, market) * self._mark_of(symbol)
                 if notional:
                     total += notional * self.initial_rate(account, market, notional)
         return total

@@ -34,6 +34,9 @@ class _Basis:
             self._sum -= self._samples.popleft()[1]
         self.average = (self._sum / len(self._samples)).quantize(QUANTUM)
 
+    def clock_stepped(self, by_us: int) -> None:
+        self._samples = deque((time_us + by_us, difference) for time_us, difference in self._samples)
+
 
 class Prices:
     """What triggers, margins and funding look at. A pinned price stays until it is unpinned."""
@@ -91,6 +94,11 @@ class Prices:
             mid = self.mid(symbol)
             if mid is not None:
                 basis.add(mid - self.index(symbol), now_us)
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The clock was put forward or back: averages go on over the time that passed."""
+        for basis in self._bases.values():
+            basis.clock_stepped(by_us)
 
 
 def _pin(pins: dict[str, Decimal], symbol: str, price: Decimal | None) -> None:

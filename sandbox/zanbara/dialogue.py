@@ -95,6 +95,12 @@ class Dialogue:
             if now_us - session.heard_us > self._timeout_us:
                 session.connection.close(SILENT)
 
+    def clock_stepped(self, by_us: int) -> None:
+        """Nobody has been silent for longer, or shorter, by that."""
+        self._next_check_us += by_us
+        for session in self._sessions.values():
+            session.heard_us += by_us
+
     # -- what clients ask for ------------------------------------------------------------------------------------------
 
     def _act(self, session: Session, message: dict[str, Any], echo: Any, now_us: int) -> None:

@@ -90,6 +90,11 @@ class ZanbaraFace:
         self._streams.advance(now_us)
         self._dialogue.advance(now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        self._leverage.clock_stepped(by_us)
+        self._streams.clock_stepped(by_us)
+        self._dialogue.clock_stepped(by_us)
+
     def expire_tokens(self, account: str | None) -> int | None:
         return self._tokens.expire_all(
             list({key.user_id for key in self._keys.values() if account in (None, key.account)})

@@ -21,6 +21,14 @@ from sandbox.zanbara.tokens import Claims, ExpiredToken, Tokens, bearer
 from sandbox.zanbara.wire import failure
 
 MINUTE_MS = 60_000
+_REFUSALS = {
+    "AUTHENTICATION_FAILED": "token",
+    "INVALID_API_KEY": "key",
+    "IP_NOT_WHITELISTED": "address",
+    "SIGNATURE_REQUIRED": "signature",
+    "INVALID_SIGNATURE": "signature",
+    "PERMISSION_DENIED": "scope",
+}
 Headers = tuple[tuple[str, str], ...]
 Execute = Callable[[ApiKey | None, int], tuple[int, bytes]]
 
@@ -67,22 +75,22 @@ class Gate:
         buckets = self._buckets(request, rights, key)
         address_bucket = buckets[:1]
         if self._is_limited and not self._take(buckets[0], now_us):
-            return Admission(caller, self._too_many(address_bucket, buckets, now_us))
+            return Admission(caller, self._too_many(address_bucket, buckets, now_us), refused="limit")
         try:
             if isinstance(identity, Problem):
                 raise identity
             if key is not None:
                 self._check_request(request, rights, key)
         except Problem as problem:
-            return Admission(caller, self._refused(problem, address_bucket, now_us))
+            return Admission(caller, self._refused(problem, address_bucket, now_us), refused=_REFUSALS[problem.code])
         if key is not None and self._is_limited and not self._take(buckets[1], now_us):
             self._limits.give_back(buckets[0].caller, buckets[0].name)
-            return Admission(caller, self._too_many(buckets, buckets, now_us))
+            return Admission(caller, self._too_many(buckets, buckets, now_us), refused="limit")
         if key is not None and rights.scope is not None:
             try:
                 require_scope(key, rights.scope)
             except Problem as problem:
-                return Admission(caller, self._refused(problem, buckets, now_us))
+                return Admission(caller, self._refused(problem, buckets, now_us), refused=_REFUSALS[problem.code])
         headers = self._headers(buckets, now_us)
 
         def run(at_us: int) -> Response:

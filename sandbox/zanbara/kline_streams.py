@@ -45,6 +45,10 @@ class KlineStreams:
         for (symbol, interval), told in list(self._told.items()):
             self._tell(symbol, interval, told, now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        for told in self._told.values():
+            told.due_us += by_us
+
     def _tell(self, symbol: str, interval: str, told: _Told, now_us: int, newcomer: Subscription | None = None) -> None:
         """Tell what changed since, if it is due: bars that are over, then the one that is running."""
         listening = self._board.listening(None, f"klines.{symbol}.{interval}")
@@ -54,6 +58,8 @@ class KlineStreams:
         is_over = told.bar.open_ms + told.bar.length_ms <= now_us // 1000
         if not is_over and now_us < told.due_us:
             return
+        if now_us // 1000 < told.bar.open_ms:  # the clock was put back: that bar is yet to come
+            told.bar = self._market_data.bars(symbol, interval).running(now_us)
         bars = Bars(self._tapes[symbol].last, interval, told.bar.candle.close, from_ms=told.bar.open_ms)
         running = bars.running(now_us)
         news = [bars.opening_at(open_ms) for open_ms in _opened(told.bar, running)]

@@ -36,6 +36,10 @@ class Leverage:
             self._next_us = now_us + OBSERVED_EVERY_US
             self._volatility.observe(self._engine.markets, now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        self._next_us += by_us
+        self._volatility.clock_stepped(by_us)
+
     def most(self, account: Account, market: Market, now_us: int, *, worth: Decimal | None = None) -> int:
         """The highest leverage for a position of such worth, by default that of the one there is."""
         highest = int(market.max_leverage)

@@ -123,7 +123,7 @@ class MarketData:
         return "trading" if is_open else "halted"
 
     def _symbol(self, listing: Listing) -> dict[str, Any]:
-        market = listing.market
+        market = self._engine.markets[listing.market.symbol]
         fees = FeeSchedule()
         return {
             "symbol": market.symbol,

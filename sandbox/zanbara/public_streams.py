@@ -62,6 +62,11 @@ class PublicStreams:
         for channel, symbol in list(self._told):
             self._tell_figures(channel, symbol, now_us)
 
+    def clock_stepped(self, by_us: int) -> None:
+        for told in self._books.values():
+            told.last_us += by_us
+        self._due_us = {key: due_us + by_us for key, due_us in self._due_us.items()}
+
     def begin(self, subscription: Subscription, now_us: int) -> None:
         """Send a new subscription what it starts from."""
         symbol, channel = subscription.symbol or "", subscription.channel

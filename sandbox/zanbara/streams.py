@@ -40,3 +40,8 @@ class Streams:
         self._public.advance(now_us)
         self._klines.advance(now_us)
         self.private.advance(now_us)
+
+    def clock_stepped(self, by_us: int) -> None:
+        """What is due by the clock moves along with it."""
+        self._public.clock_stepped(by_us)
+        self._klines.clock_stepped(by_us)

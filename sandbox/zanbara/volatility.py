@@ -47,6 +47,10 @@ class Volatility:
                 if moved > band.above:
                     self._last_us[symbol, band] = now_us
 
+    def clock_stepped(self, by_us: int) -> None:
+        """What lasts goes on for as long as it would have."""
+        self._last_us = {key: last_us + by_us for key, last_us in self._last_us.items()}
+
     def cut(self, symbol: str, now_us: int) -> Decimal:
         """The share of leverage that is taken away at this moment."""
         self.observe((symbol,), now_us)

@@ -59,7 +59,7 @@ def test_without_a_start_a_venue_lives_now_and_a_skew_is_added() -> None:
 
 async def test_the_venue_lives_by_its_clock() -> None:
     async with backpack(STEPPED) as v:
-        clock = {"time": START_MS, "kind": "stepped", "rate": 1}
+        clock = {"time": START_MS, "kind": "stepped", "rate": 1, "drift_ppm": 0, "stepped_ms": 0}
         assert await v.get("/sim/clock") == clock
         assert (await v.http.get("/api/v1/time")).text == str(START_MS)
         assert (await v.a.call("GET", "/api/v1/capital")).json()["message"].startswith("Invalid timestamp")
@@ -72,7 +72,7 @@ async def test_the_venue_lives_by_its_clock() -> None:
 
 
 async def test_a_scaled_clock_moves_markets_along() -> None:
-    config = SandboxConfig(clock=ClockKind.SCALED, clock_rate=100, clock_start_ms=START_MS, tick_ms=1000)
+    config = SandboxConfig(clock=ClockKind.SCALED, clock_rate=40, clock_start_ms=START_MS, tick_ms=2000)
     async with backpack(config) as v, connect(v.urls.ws_url) as socket, asyncio.timeout(5):
         await socket.send(json.dumps({"method": "SUBSCRIBE", "params": ["markPrice.SOL_USDC_PERP"]}))
         seconds = [json.loads(await socket.recv())["data"]["E"] // 1_000_000 for _ in range(10)]
@@ -97,9 +97,11 @@ class Run:
         self.said.append(f"{method} {target} {answer.status_code} {answer.text}")
         return answer
 
-    async def step(self, forward_ms: int) -> None:
+    async def step(self, forward_ms: int, *, put_by_ms: int = 0) -> None:
+        """Put the clock forward or back, then let time pass."""
+        await self.ask("POST", "/sim/clock", json.dumps({"step_ms": put_by_ms}))
         await self.ask("POST", "/sim/clock", json.dumps({"advance_ms": forward_ms}))
-        self.now_ms += forward_ms
+        self.now_ms += put_by_ms + forward_ms
 
     async def hear(self, marker: str, until: str) -> None:
         """Keep every frame up to the answer to a last one: by then all that was to be told has been."""
@@ -166,7 +168,7 @@ async def trade_on_backpack(one: Run) -> None:
     for forward_ms in (100, 100, 900, 2500):
         await call("POST", "/api/v1/order", **order, side="Bid", price="160", timeInForce="IOC")
         await call("POST", "/api/v1/order", symbol="SOL_USDC", side="Ask", orderType="Market", quantity="0.7")
-        await one.step(forward_ms)
+        await one.step(forward_ms, put_by_ms=-400 if forward_ms == 900 else 0)
         await one.hear(marker, '"error"')
     await call("DELETE", "/api/v1/order", symbol="SOL_USDC_PERP", clientId=1)
     await one.hear(marker, '"error"')
@@ -210,7 +212,7 @@ async def trade_on_zanbara(one: Run) -> None:
     for forward_ms in (100, 100, 900, 2500):
         await call("POST", "/v1/order/place", **order, side="buy", price="160", time_in_force="IOC")
         await call("POST", "/v1/order/place", symbol="BTC-PERP", type="market", side="sell", quantity="0.01")
-        await one.step(forward_ms)
+        await one.step(forward_ms, put_by_ms=-400 if forward_ms == 900 else 0)
         await one.hear(marker, '"heard"')
     await call("POST", "/v1/order/cancel", client_order_id="first")
     await one.hear(marker, '"heard"')

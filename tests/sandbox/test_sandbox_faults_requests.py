@@ -101,7 +101,7 @@ async def test_faults_are_counted_listed_and_forgotten() -> None:
         [row] = (await v.get("/sim/faults"))["faults"]
         assert (row["met"], row["struck"], row["left"]) == (1, 1, 1)
         assert (await v.http.delete("/sim/faults", params={"id": first})).json() == {"error": f"no fault {first}"}
-        assert (await v.http.delete("/sim/faults", params={"id": "x"})).json() == {"error": "`id` is a number"}
+        assert (await v.http.delete("/sim/faults", params={"id": "x"})).json() == {"error": "`id` is a whole number"}
         await v.http.delete("/sim/faults")
         assert (await v.http.get("/api/v1/status")).status_code == 200
 

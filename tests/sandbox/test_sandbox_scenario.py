@@ -1,10 +1,13 @@
 """What a test does to a market by hand: prices, states, money, and what the ledger says of it then."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sandbox.config import SandboxConfig
+from sandbox.records import Lateness, Shelf
+from tests.sandbox import zanbara_desks as zanbara
 from tests.sandbox.clients import Venue, venue
 
 PERP = "SOL_USDC_PERP"
@@ -46,6 +49,86 @@ async def test_a_closed_market_refuses_orders_and_takes_cancels() -> None:
         assert cancelled.json()["status"] == "Cancelled"
 
 
+async def test_a_market_s_grid_and_bounds_change_live() -> None:
+    async with venue(STILL) as v:
+        old = (await v.a.limit("Bid", "140.05", symbol=PERP)).json()
+        bounds = {"min_quantity": "2", "max_quantity": "50", "min_price": "100", "max_price": "200"}
+        await told(v, "markets", {"symbol": PERP, "tick": "0.1", "step": "1"} | bounds)
+        filters = (await v.get("/api/v1/market", symbol=PERP))["filters"]
+        assert filters["quantity"] == {"maxQuantity": "50", "minQuantity": "2", "stepSize": "1"}
+        shown = {name: filters["price"][name] for name in ("tickSize", "minPrice", "maxPrice")}
+        assert shown == {"tickSize": "0.1", "minPrice": "100", "maxPrice": "200"}
+        orders = (("140.05", "2"), ("140.1", "1"), ("140.1", "2.5"), ("140.1", "51"), ("99", "2"), ("140.1", "2"))
+        answers = [(await v.a.limit("Bid", *order, symbol=PERP)).status_code for order in orders]
+        assert answers == [400, 400, 400, 400, 400, 200]
+        (first, second) = (await v.a.call("GET", "/api/v1/orders", {"symbol": PERP})).json()
+        assert {first["price"], second["price"]} == {"140.05", "140.1"}
+        assert old["id"] in (first["id"], second["id"])
+        depth = await v.get("/api/v1/depth", symbol=PERP)
+        assert ["140.05", "1"] in depth["bids"]
+        assert await told(v, "markets", {"symbol": PERP, "max_quantity": None})
+        assert (await v.a.limit("Bid", "140.1", "51", symbol=PERP)).status_code == 200
+
+
+async def test_zanbara_s_market_changes_as_well_and_amending_looks_at_it() -> None:
+    async with zanbara.venue(zanbara.STILL) as v:
+        await v.a.login()
+        order = await v.a.placed(price="140.05")
+        await v.sim("POST", "markets", {"symbol": "SOL-PERP", "tick": "0.1"})
+        (row,) = [row for row in (await v.get("/v1/market/symbols"))["items"] if row["symbol"] == "SOL-PERP"]
+        assert row["tick_size"] == "0.10000000"
+        assert zanbara.refusal(await v.a.place(price="140.05"))[1] == "INVALID_PRECISION"
+        identifier = order["order_id"]
+        assert (await v.a.refused("order/amend", order_id=identifier, price="140.15"))[1] == "INVALID_PRECISION"
+        assert (await v.a.post("order/amend", order_id=identifier, price="140.2"))["price"] == "140.20000000"
+
+
+async def test_makers_take_up_another_grid() -> None:
+    async with venue(SandboxConfig()) as v:
+        await told(v, "markets", {"symbol": PERP, "tick": "0.5", "step": "2", "min_quantity": "3"})
+        await told(v, "clock", {"advance_ms": 1_000})
+        depth = await v.get("/api/v1/depth", symbol=PERP)
+        levels = [[Decimal(number) for number in level] for side in ("bids", "asks") for level in depth[side]]
+        assert len(levels) > 10
+        assert [(price, quantity) for price, quantity in levels if price % Decimal("0.5") or quantity % 2] == []
+
+
+async def test_histories_are_late_while_it_is_said() -> None:
+    async def fills() -> int:
+        return len((await v.a.call("GET", "/wapi/v1/history/fills")).json())
+
+    async with venue(STILL) as v:
+        await v.a.limit("Bid", "160", "0.1")
+        assert await fills() == 1
+        await told(v, "history", {"lag_ms": 600_000})
+        assert await fills() == 0
+        await told(v, "history", {"lag_ms": 0})
+        assert await fills() == 1
+
+
+def test_with_a_seed_each_row_is_late_by_its_own_part() -> None:
+    def seen_at(now_us: int, seed: int) -> list[int]:
+        shelf: Shelf[int] = Shelf(Lateness(1_000, seed))
+        for row in range(20):
+            shelf.add("desk-a", row, 0)
+        return list(shelf.newest_first("desk-a", now_us))
+
+    assert seen_at(500, 1) == seen_at(500, 1) != seen_at(500, 2)
+    assert 0 < len(seen_at(500, 1)) < 20
+    assert set(seen_at(400, 1)) < set(seen_at(700, 1))
+    assert seen_at(1_000, 1) == list(reversed(range(20)))
+
+
+async def test_limits_change_live_and_say_what_they_count_anew() -> None:
+    async with venue(STILL) as v:
+        changed = await told(v, "limits", {"limits": {"standard": 3}, "period_ms": 60_000})
+        assert (changed["restarted"], changed["limits"]["standard"]) == (["standard"], 3)
+        answers = [(await v.http.get("/api/v1/time")).status_code for _ in range(4)]
+        assert answers == [200, 200, 200, 429]
+        assert (await told(v, "limits", {"limits": {"standard": None}}))["restarted"] == ["standard"]
+        assert (await v.http.get("/api/v1/time")).status_code == 200
+
+
 async def test_money_comes_in_and_goes_out_but_not_below_zero() -> None:
     async with venue(STILL) as v:
         money = {"account": "desk-poor", "asset": "USDC"}
@@ -62,6 +145,15 @@ async def test_money_comes_in_and_goes_out_but_not_below_zero() -> None:
         ("prices", {"symbol": PERP, "mark": "0"}, "`mark` is above zero"),
         ("prices", {"symbol": PERP, "mark": 150}, "`mark` is missing or no text"),
         ("prices", {"symbol": PERP, "price": "1"}, "prices know no price"),
+        ("markets", {"symbol": PERP, "tick": "0"}, "`tick` is above zero"),
+        ("markets", {"symbol": PERP, "tick": None}, "`tick` is a number, as text"),
+        ("markets", {"symbol": PERP, "max_price": "0.001"}, "a maximum of 0.001 is below the minimum of 0.01"),
+        ("markets", {"symbol": PERP, "lot": "1"}, "no member lot; there are symbol, state, tick"),
+        ("limits", {"limits": {"standard": 0}}, "`limits` says of each class"),
+        ("limits", {"limits": {"fast": 1}}, "no class fast; there are historical, standard, withdrawal"),
+        ("limits", {"period_ms": 0}, "`period_ms` is 1 or more"),
+        ("history", {}, "`lag_ms` is how many milliseconds late"),
+        ("history", {"lag_ms": 1, "jitter_seed": "x"}, "`jitter_seed` is a whole number"),
         ("markets", {"symbol": PERP, "state": "shut"}, "`state` is one of open, closed, cancel_only, limit_only"),
         ("transfers", {"account": "desk-z", "asset": "USDC", "amount": "1"}, "no account desk-z"),
         ("transfers", {"account": "desk-a", "asset": "USDC", "amount": "1e5"}, "`amount` is a decimal number"),

@@ -70,8 +70,8 @@ async def test_a_private_call_takes_a_slot_by_address_and_one_by_key() -> None:
         by_key, by_address = report["desk-a"]["key_query"], report["127.0.0.1"]["ip_query"]
         assert (by_key["arrivals"], by_key["breaches"]) == (4, 1)
         assert (by_address["arrivals"], by_address["breaches"], by_address["limit"]) == (7, 1, 5)
-        assert [count for _, count in by_address["windows"]] == [5]
-        assert [count for _, count in by_key["windows"]] == [3]
+        assert [count for _, count in by_address["windows"]["first_request"]] == [5]
+        assert [count for _, count in by_key["windows"]["first_request"]] == [3]
 
 
 async def test_a_fresh_private_query_is_told_the_addresss_limit() -> None:

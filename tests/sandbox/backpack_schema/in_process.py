@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from sandbox.backpack.face import BackpackFace
 from sandbox.backpack.keys import key_pair
+from sandbox.clock import SteppedClock
 from sandbox.config import LimitConfig, SandboxConfig
 from sandbox.control import answer_control
 from sandbox.face import Request, Response
@@ -21,19 +22,6 @@ from tests.sandbox.clients import Params, signing_string
 START_US = 1_788_367_519_594_000
 ADDRESS = "127.0.0.1"
 STILL = SandboxConfig(makers=False, book_levels=5, limits=LimitConfig(enforced=False))
-
-
-@dataclass
-class StillClock:
-    """Goes forward by leaps alone."""
-
-    time_us: int = START_US
-
-    def now_us(self) -> int:
-        return self.time_us
-
-    def leap(self, forward_ms: int) -> None:
-        self.time_us += forward_ms * 1000
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ class InProcess:
     """One venue and the desks that trade on it."""
 
     def __init__(self, config: SandboxConfig = STILL) -> None:
-        self.clock = StillClock()
+        self.clock = SteppedClock(START_US)
         self.world = World(config, self.clock)
         self.keys = {
             account.name: (pair.public, SigningKey(base64.b64decode(pair.secret)))
