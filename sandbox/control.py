@@ -25,15 +25,9 @@ def answer_control(world: World, request: Request) -> Response:
     if not (since.isascii() and since.isdigit()):
         return _json({"error": "`since` is epoch milliseconds"}, 400)
     try:
-        return handler(world, Question(query.get("account"), int(since), request.body, _number(query.get("id"))))
+        return handler(world, Question(query.get("account"), int(since), request.body, query))
     except (BadQuestion, BadRule) as exc:
         return _json({"error": str(exc)}, 400)
-
-
-def _number(text: str | None) -> int | None:
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise BadQuestion("`id` is a number")
-    return None if text is None else int(text)
 
 
 def _ledger(world: World, question: Question) -> Response:

@@ -25,8 +25,11 @@ def add_faults(world: World, question: Question) -> Any:
 
 def forget_faults(world: World, question: Question) -> Any:
     """Forget the rule of this id, or all."""
-    if not world.faults.forget(question.id):
-        raise BadQuestion(f"no fault {question.id}")
+    text = question.query.get("id")
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise BadQuestion("`id` is a number")
+    if not world.faults.forget(None if text is None else int(text)):
+        raise BadQuestion(f"no fault {text}")
     world.stream_faults.follow_rules()
     return show_faults(world, question)
 

@@ -1,7 +1,7 @@
 """What a control call asks for, read from its query and its JSON body; what cannot be understood is refused by name."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +14,12 @@ class BadQuestion(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One account's part or all, what came at `since_ms` or later, the body, and the one thing it is about."""
+    """One account's part or all, what came at `since_ms` or later, the body, and the whole query."""
 
     account: str | None
     since_ms: int
     body: bytes
-    id: int | None = None
+    query: dict[str, str] = field(default_factory=dict)
 
     def members(self) -> dict[str, Any]:
         """The body's members; an empty body has none."""
