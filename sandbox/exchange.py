@@ -69,7 +69,10 @@ class Exchange:
     # -- faults --------------------------------------------------------------------------------------------------
 
     def _strike(self, method: str, path: str, account: str | None, when: When) -> Rule[RequestDeed] | None:
-        return self._world.faults.strike_request(method, path, account, when, at_ms=real_ms())
+        faults = self._world.faults
+        if not faults.are_about_requests:
+            return None
+        return faults.strike_request(method, path, account, when, at_ms=real_ms())
 
     async def _misbehave(
         self, request: Request, caller: Caller, rule: Rule[RequestDeed], response: Response | None, execute: Execute
@@ -103,7 +106,7 @@ class Exchange:
             wire.end(reset=deed.ending is Ending.RESET)
             await wire.lost()  # from here on the server expects no answer
         elif deed.truncate is not None:
-            await self._begin(response)
+            await self._send(_head(response))
             await self._send({"type": "http.response.body", "body": response.body[: deed.truncate], "more_body": True})
             wire.finish()
             await wire.lost()
@@ -128,11 +131,8 @@ class Exchange:
         return body
 
     async def _answer(self, response: Response) -> None:
-        await self._begin(response)
+        await self._send(_head(response))
         await self._send({"type": "http.response.body", "body": response.body})
-
-    async def _begin(self, response: Response) -> None:
-        await self._send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
 
     def _record(
         self,
@@ -207,6 +207,10 @@ def _target(scope: Scope) -> str:
     path: str = scope["raw_path"].decode("latin-1")
     query: str = scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
+
+
+def _head(response: Response) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": response.status, "headers": _headers(response)}
 
 
 def _headers(response: Response) -> Headers:

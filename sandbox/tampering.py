@@ -19,7 +19,7 @@ class StreamFaults:
 
     def follow_rules(self) -> None:
         """Step in or aside, after rules have come or gone; what was held back to be overtaken then goes out."""
-        if self._faults.has_message_rules:
+        if self._faults.are_about_messages:
             self._hub.tamper(self.meet)
             return
         self._hub.tamper(None)

@@ -8,13 +8,14 @@ from sandbox.faults.rules import AnyRule, Rule, When
 
 
 class Faults:
-    """Times are milliseconds of one steady clock, whichever."""
+    """Times are milliseconds of one steady clock, whichever. Most venues have no rules: ask that first."""
 
     def __init__(self) -> None:
         self._rules: dict[int, AnyRule] = {}
         self._next_id = 1
         self._of_requests: list[Rule[RequestDeed]] = []
         self._of_messages: list[Rule[MessageDeed]] = []
+        self.are_about_requests = self.are_about_messages = False
 
     def add(self, rule: AnyRule, *, at_ms: int) -> int:
         """Put a rule in force and say its id."""
@@ -32,10 +33,6 @@ class Faults:
             return False
         self._sort()
         return True
-
-    @property
-    def has_message_rules(self) -> bool:
-        return bool(self._of_messages)
 
     def strike_request(
         self, method: str, path: str, account: str | None, when: When, *, at_ms: int
@@ -63,6 +60,7 @@ class Faults:
     def _sort(self) -> None:
         self._of_requests = [rule for rule in self._rules.values() if _is_about_requests(rule)]
         self._of_messages = [rule for rule in self._rules.values() if _is_about_messages(rule)]
+        self.are_about_requests, self.are_about_messages = bool(self._of_requests), bool(self._of_messages)
 
 
 def _is_about_requests(rule: AnyRule) -> TypeGuard[Rule[RequestDeed]]:

@@ -39,8 +39,17 @@ def test_it_is_steered(crossgate_sandbox):
     venue = crossgate_sandbox["backpack"]
     venue.control.fault({"status": 503, "body": "down"}, match={"path": "/api/v1/ping"})
     assert [httpx.get(venue.url + "/api/v1/ping").text for _ in range(2)] == ["down", "pong"]
-    venue.control.fault({"status": 503}, count=None)
+    first, second = (venue.control.fault({"status": 503}, count=None) for _ in range(2))
+    venue.control.clear_faults(first)
+    assert [rule["id"] for rule in venue.control.faults()][-1:] == [second]
     venue.control.clear_faults()
+    assert venue.control.faults() == []
+    assert venue.control.strike_sockets("close", topic="trade.*", code=1013) == 0
+    venue.control.skip_ids("SOL_USDC", 5)
+    venue.control.maintenance(on=True, message="Back soon")
+    assert httpx.get(venue.url + "/api/v1/status").json() == {"message": "Back soon", "status": "Maintenance"}
+    venue.control.maintenance(on=False)
+    venue.control.outage("hang", 50, cut=True)
     venue.control.transfer("desk-poor", "USDC", "100")
     venue.control.set_prices("SOL_USDC_PERP", mark="151", index=None)
     venue.control.set_state("SOL_USDC", "closed")

@@ -58,14 +58,13 @@ async def test_sockets_are_reset() -> None:
 
 
 async def test_a_half_open_socket_is_silent_and_ends_with_its_client() -> None:
-    config = SandboxConfig(makers=False, book_levels=5, ping_interval_s=0.05, ping_timeout_s=0.05)
-    async with venue(config) as v, connect(v.urls.ws_url, close_timeout=0.05) as socket:
+    async with venue() as v, connect(v.urls.ws_url, close_timeout=0.05) as socket:
         await socket.send(TRADES)
         await (await socket.ping())
         assert await told(v, "sockets", do="half_open") == {"struck": 1}
         pong = await socket.ping()
         await v.a.limit("Bid", "151", "0.1")
-        done, _ = await asyncio.wait([asyncio.ensure_future(pong)], timeout=0.2)  # the venue's own pings rest as well
+        done, _ = await asyncio.wait([asyncio.ensure_future(pong)], timeout=0.1)
         assert not done
         assert (await v.get("/sim/ledger/subscriptions"))["connections"] == 1
         await socket.close()
@@ -115,7 +114,7 @@ async def test_new_connections_are_refused_for_a_while_and_old_ones_go_on() -> N
 async def test_connections_wait_for_the_end_of_an_outage_that_hangs() -> None:
     async with venue(STILL) as v, client(v, 0.05) as hasty, client(v) as patient:
         await told(v, "outage", do="hang", for_ms=600_000)
-        with pytest.raises(httpx.ReadTimeout):
+        with pytest.raises(httpx.TimeoutException):
             await hasty.get("/api/v1/ping")
         waiting = asyncio.ensure_future(patient.get("/api/v1/ping"))
         await v.http.post("/sim/reset")
@@ -136,7 +135,7 @@ async def test_a_venue_may_end_while_nobody_gets_in() -> None:
     async with venue(STILL) as v:
         await told(v, "outage", do="hang", for_ms=600_000)
     async with asyncio.timeout(5):
-        with pytest.raises(OSError, match="Connect call failed"):
+        with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", v.urls.port)
 
 
