@@ -7,7 +7,7 @@ is a plain call that has taken effect when it returns.
 import asyncio
 import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from tests.harness.faults import Fault, Pass
-from tests.harness.link import Link, Peer, Pump
+from tests.harness.link import Direction, Link, Peer, Pump, reset
 from tests.harness.loop_thread import LoopThread
 from tests.harness.replays import Replays
 
 HOST = "127.0.0.1"
+_BACKLOG = 1024
 
 
 class Connections(StrEnum):
@@ -41,6 +42,20 @@ class Counts:
     replayed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """Of one connection."""
+
+    to_server: Direction
+    to_client: Direction
+
+    def set(self, to_server: Fault | None, to_client: Fault | None) -> bool:
+        """Whether the connection can go on so; None leaves a direction as it is."""
+        server_can = to_server is None or self.to_server.set(to_server)
+        client_can = to_client is None or self.to_client.set(to_client)
+        return server_can and client_can
+
+
 class FaultProxy:
     """Listens on a `port` of loopback, the same all its life, and connects to `host` and `port`, or a unix socket.
 
@@ -52,8 +67,8 @@ class FaultProxy:
         self._jitter = random.Random(seed)
         self._given_thread = thread
         self._exits = ExitStack()
-        self._server: asyncio.Server | None = None
-        self._links: dict[asyncio.Task[None], Link | None] = {}
+        self._listener: socket.socket | None = None
+        self._links: dict[asyncio.Task[None], Directions] = {}
         self._to_server: Fault = Pass()
         self._to_client: Fault = Pass()
         self._counts = Counts()
@@ -130,18 +145,21 @@ class FaultProxy:
             self._to_server = to_server or self._to_server
             self._to_client = to_client or self._to_client
         if on is not Connections.NEW:
-            for task, link in self._links.items():
-                if link is not None and not link.set(to_server, to_client):
-                    task.cancel()
+            for link, directions in self._links.items():
+                if not directions.set(to_server, to_client):
+                    link.cancel()
 
     async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accepted, sock=_bound(self.port), backlog=1024)
+        if self._listener is None:
+            self._listener = _bound(self.port)
+            self._listener.listen(_BACKLOG)
+            asyncio.get_running_loop().add_reader(self._listener, self._take, self._listener)
 
     async def _refuse(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
         await self._cut()
 
     async def _cut(self) -> None:
@@ -151,38 +169,45 @@ class FaultProxy:
         await asyncio.gather(*links, return_exceptions=True)
         await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
 
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._counts = replace(self._counts, accepted=self._counts.accepted + 1)
-        client = Peer(reader, writer)
-        link = asyncio.ensure_future(self._join(client))
-        self._links[link] = None
-        link.add_done_callback(partial(self._ended, client))
-
-    def _ended(self, client: Peer, link: asyncio.Task[None]) -> None:
-        del self._links[link]
-        client.reset()  # also if the link was cancelled before its first step
-
-    async def _join(self, client: Peer) -> None:
-        """One connection, from its acceptance to its end."""
+    def _take(self, listener: socket.socket) -> None:
         try:
-            server = await self._dial()
+            connection, _ = listener.accept()
         except OSError:
-            return
-        to_server = Pump(
-            partial(self._replays.read, client), server, self._to_server, self._jitter, self._passed_to_server
-        )
-        to_client = Pump(server.read, client, self._to_client, self._jitter, self._passed_to_client)
-        link = Link(client, server, to_server, to_client)
-        task = asyncio.current_task()
-        assert task is not None
-        self._links[task] = link
-        await link.run()
+            return  # whoever dialled has gone
+        connection.setblocking(False)
+        self._counts = replace(self._counts, accepted=self._counts.accepted + 1)
+        directions = Directions(Direction(self._to_server, self._jitter), Direction(self._to_client, self._jitter))
+        link = asyncio.ensure_future(self._join(connection, directions))
+        self._links[link] = directions
+        link.add_done_callback(partial(self._ended, connection))
+
+    def _ended(self, connection: socket.socket, link: asyncio.Task[None]) -> None:
+        del self._links[link]
+        reset(connection)  # also if the link was cancelled before its first step
+
+    async def _join(self, connection: socket.socket, directions: Directions) -> None:
+        """One connection, from its acceptance to its end."""
+        client = Peer(*await asyncio.open_connection(sock=connection))
+        try:
+            with suppress(OSError):
+                server = await self._dial()
+                read = partial(self._replays.read, client)
+                to_server = Pump(read, server, directions.to_server, self._passed_to_server)
+                to_client = Pump(server.read, client, directions.to_client, self._passed_to_client)
+                await Link(client, server, to_server, to_client).run()
+        finally:
+            client.reset()
 
     async def _dial(self) -> Peer:
         host, port = self._target
-        if port is None:
-            return Peer(*await asyncio.open_unix_connection(host))
-        return Peer(*await asyncio.open_connection(host, port))
+        connection = socket.socket(socket.AF_UNIX if port is None else socket.AF_INET)
+        connection.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, host if port is None else (host, port))
+            return Peer(*await asyncio.open_connection(sock=connection))
+        except BaseException:
+            reset(connection)
+            raise
 
     def _passed_to_server(self, number: int) -> None:
         self._counts = replace(self._counts, bytes_to_server=self._counts.bytes_to_server + number)

@@ -10,13 +10,26 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.harness.faults import END, Fault, HalfOpen, Hole, Side, Verdict, judge
 
 _CHUNK_BYTES = 16 * 1024
 _CHUNKS_MAX = 64
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def reset(connection: socket.socket) -> None:
+    """Close it by RST, at once."""
+    _close_by_reset(connection)
+    connection.close()
+
+
+def _close_by_reset(connection: socket.socket) -> None:
+    if connection.family != socket.AF_UNIX:  # which knows no RST
+        with suppress(OSError):  # closed already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+
 
 Reader = Callable[[], Awaitable[bytes]]
 
@@ -43,11 +56,8 @@ class Peer:
         return await self.reader.read(_CHUNK_BYTES)
 
     def reset(self) -> None:
-        """RST (a unix socket knows none, and is closed)."""
-        connection: socket.socket = self.writer.get_extra_info("socket")
-        if connection.family != socket.AF_UNIX:
-            with suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+        """RST, once the loop has turned."""
+        _close_by_reset(self.writer.get_extra_info("socket"))
         self.writer.transport.abort()
 
     async def close(self) -> None:
@@ -56,20 +66,14 @@ class Peer:
             await self.writer.wait_closed()
 
 
-class Pump:
-    """One direction."""
+class Direction:
+    """What is done to one direction of a connection, from its acceptance on."""
 
-    def __init__(
-        self, read: Reader, destination: Peer, fault: Fault, jitter: random.Random, passed: Callable[[int], None]
-    ):
-        self._read = read
-        self._destination = destination
+    def __init__(self, fault: Fault, jitter: random.Random):
         self._fault = fault
         self._jitter = jitter
-        self._passed = passed
         self._passed_bytes = 0
         self._changed = asyncio.Event()
-        self._due: asyncio.Queue[tuple[float, Verdict]] = asyncio.Queue(_CHUNKS_MAX)
         self._has_lost = False
 
     def set(self, fault: Fault) -> bool:
@@ -79,6 +83,29 @@ class Pump:
         self._changed.set()
         self._changed = asyncio.Event()
         return not self._has_lost or isinstance(fault, Hole | HalfOpen)
+
+    async def judged(self, chunk: bytes) -> Verdict:
+        """What becomes of it in the end; an end that is hidden stays so until the connection is cut."""
+        while True:
+            changed = self._changed
+            verdict = judge(self._fault, chunk, passed_bytes=self._passed_bytes, jitter=self._jitter)
+            self._has_lost |= verdict.is_lost
+            if not verdict.is_held and not (verdict.is_lost and chunk == END):
+                self._passed_bytes += sum(map(len, verdict.pieces))
+                return verdict
+            await changed.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Pump:
+    """Moves one direction's bytes."""
+
+    read: Reader
+    destination: Peer
+    direction: Direction
+    passed: Callable[[int], None]
+    """Told of bytes that have been."""
+    _due: asyncio.Queue[tuple[float, Verdict]] = field(default_factory=lambda: asyncio.Queue(_CHUNKS_MAX))
 
     async def run(self) -> None:
         """Until the sender's end has been passed on. Raises `Torn`."""
@@ -90,36 +117,25 @@ class Pump:
         chunk, is_reset, due_s = b"-", False, 0.0
         while chunk:
             try:
-                chunk = await self._read()
+                chunk = await self.read()
             except OSError:
                 chunk, is_reset = END, True
-            verdict = await self._judged(chunk)
+            verdict = await self.direction.judged(chunk)
             if is_reset:
                 raise Torn(Side.BOTH)
-            self._passed_bytes += sum(map(len, verdict.pieces))
             due_s = max(due_s, asyncio.get_running_loop().time() + verdict.delay_s)
             await self._due.put((due_s, verdict))
 
-    async def _judged(self, chunk: bytes) -> Verdict:
-        """What becomes of it in the end; an end that is hidden stays so until the connection is cut."""
-        while True:
-            changed = self._changed
-            verdict = judge(self._fault, chunk, passed_bytes=self._passed_bytes, jitter=self._jitter)
-            self._has_lost |= verdict.is_lost
-            if not verdict.is_held and not (verdict.is_lost and chunk == END):
-                return verdict
-            await changed.wait()
-
     async def _give(self) -> None:
-        writer, is_over = self._destination.writer, False
+        is_over = False
         while not is_over:
             due_s, verdict = await self._due.get()
             await asyncio.sleep(due_s - asyncio.get_running_loop().time())
             for piece in verdict.pieces:
                 is_over = piece == END
                 with suppress(OSError):  # whoever reads from there sees it, too, and says what it means
-                    await _send(writer, piece)
-                self._passed(len(piece))
+                    await _send(self.destination.writer, piece)
+                self.passed(len(piece))
                 if verdict.pause_s:
                     await asyncio.sleep(verdict.pause_s)
             if verdict.reset:
@@ -135,42 +151,36 @@ async def _send(writer: asyncio.StreamWriter, piece: bytes) -> None:
         await asyncio.sleep(0)
 
 
+@dataclass(frozen=True, slots=True)
 class Link:
     """Both directions, until both have ended; cancelled, it is cut."""
 
-    def __init__(self, client: Peer, server: Peer, to_server: Pump, to_client: Pump):
-        self._client, self._server = client, server
-        self._to_server, self._to_client = to_server, to_client
-
-    def set(self, to_server: Fault | None, to_client: Fault | None) -> bool:
-        """Whether the connection can go on so; None leaves a direction as it is."""
-        server_can = to_server is None or self._to_server.set(to_server)
-        client_can = to_client is None or self._to_client.set(to_client)
-        return server_can and client_can
+    client: Peer
+    server: Peer
+    to_server: Pump
+    to_client: Pump
 
     async def run(self) -> None:
         """Ends with both sockets closed: orderly if both ended, else by RST."""
-        side = Side.BOTH
         try:
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._to_server.run())
-                    tasks.create_task(self._to_client.run())
+                    tasks.create_task(self.to_server.run())
+                    tasks.create_task(self.to_client.run())
             except* Torn as torn:
-                side = _first(torn).side
-                await self._leave_other(side)
+                await self._leave_other(_first(torn).side)
             else:
-                await self._client.close()
-                await self._server.close()
+                await self.client.close()
+                await self.server.close()
         finally:
-            self._client.reset()
-            self._server.reset()
+            self.client.reset()
+            self.server.reset()
 
     async def _leave_other(self, side: Side) -> None:
         """Reset one side; the other speaks to nobody until it ends or is cut."""
         if side is Side.BOTH:
             return
-        gone, left = (self._client, self._server) if side is Side.CLIENT else (self._server, self._client)
+        gone, left = (self.client, self.server) if side is Side.CLIENT else (self.server, self.client)
         gone.reset()
         with suppress(OSError):
             while await left.read():
