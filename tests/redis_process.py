@@ -10,7 +10,7 @@ Enter it in a plain (not async) fixture: the server dies with the thread that st
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,14 +21,31 @@ from gateway.store.embedded import EmbeddedServer
 class RedisProcess:
     """One server; `url` stays the same over restarts."""
 
-    def __init__(self, data_dir: Path | None = None, *, tcp: bool = False):
+    def __init__(self, data_dir: Path | None = None, *, tcp: bool = False, arguments: Sequence[str] = ()):
         self._port = _free_port() if tcp else None
-        arguments = ("--bind", "127.0.0.1", "--port", str(self._port)) if self._port else ()
-        self._server = EmbeddedServer(data_dir, arguments=arguments)
+        listening = ("--bind", "127.0.0.1", "--port", str(self._port)) if self._port else ()
+        # Whoever dies while it is paused leaves it to the kernel, which only SIGKILL helps with.
+        self._server = EmbeddedServer(data_dir, arguments=(*listening, *arguments), death_signal=signal.SIGKILL)
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0" if self._port else self._server.url
+
+    @property
+    def path(self) -> str:
+        """Of the unix socket, which it always has."""
+        return self._server.url.removeprefix("unix://")
+
+    @property
+    def pid(self) -> int:
+        """Of its present or last life."""
+        assert self._server.process is not None
+        return self._server.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Paused or not."""
+        return self._server.process is not None and self._server.process.poll() is None
 
     def start(self) -> None:
         """Start, or start again after `kill`, with the data that was kept; returns when it answers."""

@@ -1,10 +1,12 @@
 """Child processes that end with us."""
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from gateway.store.embedded import die_with_parent
@@ -18,9 +20,17 @@ class ChildFailed(Exception):
 
 @contextmanager
 def child(
-    module: str, arguments: Sequence[str], *, log: Path, env: Mapping[str, str]
+    module: str,
+    arguments: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    death_signal: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python -m module`, its output going to `log`; it is ended with the block, and by the kernel with us."""
+    """Run `python -m module`, its output going to `log`.
+
+    It is ended with the block; when we die, the kernel sends it `death_signal`.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules
             [sys.executable, "-m", module, *arguments],
@@ -28,7 +38,7 @@ def child(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env),
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - the parent has no threads yet
+            preexec_fn=partial(die_with_parent, death_signal),  # noqa: PLW1509 - the parent has no threads yet
             start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
         )
     try:

@@ -115,7 +115,7 @@ def running(options: StackOptions) -> Iterator[Stack]:
         redis = stack.enter_context(EmbeddedServer(directory / "redis"))
         venues = _start_venues(options, directory, stack)
         secret = new_client_secret()
-        config, accounts = _write_config(options, directory, venues, secret)
+        config, accounts = write_config(options, directory, venues, secret)
         started = [
             _start_gateway(options, number, directory, config, redis.url, stack) for number in range(options.replicas)
         ]
@@ -132,13 +132,21 @@ def running_venues(options: StackOptions) -> Iterator[Mapping[str, VenueProcess]
 
 
 def _start_venues(options: StackOptions, directory: Path, stack: ExitStack) -> dict[str, VenueProcess]:
-    return {name: _start_venue(name, port, options, directory, stack) for name, port in options.venue_ports.items()}
+    started = []
+    for name, port in options.venue_ports.items():
+        log = directory / f"{name}.log"
+        arguments = venue_arguments(name, port, options)
+        started.append((name, stack.enter_context(child("sandbox", arguments, log=log, env=os.environ)), log))
+    return {name: venue_when_ready(name, process, log) for name, process, log in started}
 
 
-def _start_venue(name: str, port: int, options: StackOptions, directory: Path, stack: ExitStack) -> VenueProcess:
-    log = directory / f"{name}.log"
-    arguments = ["--venue", name, "--port", str(port), "--seed", str(options.seed), *options.sandbox_arguments]
-    process = stack.enter_context(child("sandbox", arguments, log=log, env=os.environ))
+def venue_arguments(name: str, port: int, options: StackOptions) -> list[str]:
+    """The simulated venue's command line."""
+    return ["--venue", name, "--port", str(port), "--seed", str(options.seed), *options.sandbox_arguments]
+
+
+def venue_when_ready(name: str, process: subprocess.Popen[bytes], log: Path) -> VenueProcess:
+    """The simulated venue, once it answers. Raises `ChildFailed`."""
     line = first_line(process, log, timeout_s=20)
     try:
         ready = json.loads(line)
@@ -148,7 +156,7 @@ def _start_venue(name: str, port: int, options: StackOptions, directory: Path, s
     return VenueProcess(name, ready["url"], ready["ws_url"], process, accounts)
 
 
-def _write_config(
+def write_config(
     options: StackOptions, directory: Path, venues: Mapping[str, VenueProcess], secret: str
 ) -> tuple[Path, list[str]]:
     """The configuration the gateways read, its secrets as files beside it; and the accounts in it."""
@@ -210,34 +218,44 @@ def _start_gateway(  # noqa: PLR0917 - private to this module
 ) -> tuple[subprocess.Popen[bytes], Path]:
     log = directory / f"gateway-{number}.log"
     env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)},
-        "CROSSGATE_CONFIG": str(config),
-        "CROSSGATE_REDIS_URL": redis_url,
-        "CROSSGATE_SERVER__PORT": str(options.gateway_port + number if options.gateway_port else 0),
+        **gateway_environment(config, redis_url, port=options.gateway_port + number if options.gateway_port else 0),
         "CROSSGATE_SERVER__METRICS_PORT": str(options.metrics_port),
     }
     return stack.enter_context(child("gateway", ["serve"], log=log, env=env)), log
+
+
+def gateway_environment(config: Path, redis_url: str, *, port: int) -> dict[str, str]:
+    """Our own environment, for a gateway that shall see no other settings than these."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)},
+        "CROSSGATE_CONFIG": str(config),
+        "CROSSGATE_REDIS_URL": redis_url,
+        "CROSSGATE_SERVER__PORT": str(port),
+        "CROSSGATE_SERVER__METRICS_PORT": "0",
+    }
 
 
 def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Gateway:
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
         require_running(process, log)
-        url = _listening_url(log)
-        if url is not None and _is_ready(url):
+        url = listening_url(log)
+        if url is not None and is_ready(url):
             return Gateway(url, process, log)
         time.sleep(0.02)
     raise ChildFailed(f"the gateway was not ready within 20 s; see {log}")
 
 
-def _listening_url(log: Path) -> str | None:
+def listening_url(log: Path) -> str | None:
+    """Where the gateway says in its log that it listens, once it does."""
     for line in log.read_text(errors="replace").splitlines():
         if '"event": "listening"' in line and line.endswith("}"):
             return str(json.loads(line)["url"])
     return None
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether the gateway answers, and that all is well."""
     try:
         status = httpx.get(f"{url}/v1/system/status", trust_env=False, timeout=2).json()
     except httpx.TransportError:

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,9 +67,16 @@ class EmbeddedServer:
     `ServerNotFound`, and `ServerFailed` if it will not start or another server uses `data_dir`.
     """
 
-    def __init__(self, data_dir: Path | None = None, *, arguments: Sequence[str] = ()):
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        *,
+        arguments: Sequence[str] = (),
+        death_signal: signal.Signals = signal.SIGTERM,
+    ):
         self._data_dir = data_dir
         self._extra_arguments = arguments
+        self._death_signal = death_signal
         self._private_dir = Path(tempfile.mkdtemp(prefix="crossgate-"))  # mode 700
         self._socket = self._private_dir / "redis.sock"
         self._log = self._private_dir / "redis.log"
@@ -94,7 +102,7 @@ class EmbeddedServer:
                 stderr=subprocess.DEVNULL,
                 env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
                 pass_fds=() if lock is None else (lock,),
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # no other thread runs yet
+                preexec_fn=partial(die_with_parent, self._death_signal),  # noqa: PLW1509  # no other thread runs yet
                 start_new_session=True,  # Ctrl-C is for us; we stop the server when we are done with it
             )
         finally:
@@ -184,7 +192,10 @@ class EmbeddedServer:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before the fork: after it only calls are safe
 
 
-def die_with_parent() -> None:
-    """In the child: have the kernel end it with its parent. Elsewhere than on Linux only the block ends it."""
+def die_with_parent(death_signal: signal.Signals = signal.SIGTERM) -> None:
+    """In the child: have the kernel end it with its parent. Elsewhere than on Linux only the block ends it.
+
+    A child that may be stopped when we die needs SIGKILL: no other signal reaches it.
+    """
     if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(_PR_SET_PDEATHSIG, death_signal)

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from gateway.cli.stack import Stack
+from tests.harness.fleet import Fleet
 
 VENUE = "backpack"
 SYMBOL = "SOL-USDC"
@@ -156,7 +157,7 @@ def on_grid(price: Decimal, rounding: str = ROUND_FLOOR) -> str:
 
 @asynccontextmanager
 async def bot_of(
-    stack: Stack, replica: int = 0, *, account: str = "bp-desk-a", client: tuple[str, str] | None = None
+    stack: Stack | Fleet, replica: int = 0, *, account: str = "bp-desk-a", client: tuple[str, str] | None = None
 ) -> AsyncIterator[Bot]:
     """A bot that has logged in at one replica; `client` is another than the stack's, as name and secret."""
     async with httpx.AsyncClient(base_url=stack.urls[replica], timeout=20, trust_env=False, verify=TLS) as http:
@@ -205,7 +206,7 @@ class VenueControl:
 
 
 @asynccontextmanager
-async def venue_of(stack: Stack) -> AsyncIterator[VenueControl]:
+async def venue_of(stack: Stack | Fleet) -> AsyncIterator[VenueControl]:
     """The venue's control plane; nothing goes wrong there any more afterwards."""
     async with httpx.AsyncClient(base_url=stack.venues[VENUE].url, timeout=5, trust_env=False, verify=TLS) as http:
         control = VenueControl(http)
