@@ -69,6 +69,7 @@ class Fleet:
     """Configuration, secrets and logs; gone with the set."""
     proxies: Sequence[FaultProxy]
     """All between replicas and clients, Redis and venues."""
+    nursery_pid: int
 
     @property
     def urls(self) -> list[str]:
@@ -77,9 +78,9 @@ class Fleet:
 
     @property
     def pids(self) -> list[int]:
-        """Of the processes, of their present or last life."""
+        """Of all processes, in their present or last life."""
         members = [*self.replicas, *self.venues.values()]
-        return [*(member.pid for member in members), *self.redis.pids]
+        return [*(member.pid for member in members), *self.redis.pids, self.nursery_pid]
 
     def heal(self) -> None:
         """Undo every fault, and wait until each replica says that all is well. Raises `TimeoutError`."""
@@ -153,7 +154,7 @@ def fleet(options: FleetOptions | None = None) -> Iterator[Fleet]:
             replica.begin()
         for replica in replicas:
             replica.wait_until_up()
-        yield Fleet(replicas, venues, redis, CLIENT, secret, accounts, directory, proxies)
+        yield Fleet(replicas, venues, redis, CLIENT, secret, accounts, directory, proxies, nursery.pid)
 
 
 def _kill(member: Replica | Venue) -> None:

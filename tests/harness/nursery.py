@@ -54,6 +54,10 @@ class Nursery:
     def __init__(self, log: Path):
         self._log = log
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def fork(self, birth: Birth) -> Forked:
         """Start a replica; the first one waits until the gateway is imported."""
         return Forked(self, int(self.ask({"fork": birth})))

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.cli.children import ChildFailed
 from tests.end_to_end.bots import PLACE, VENUE, Bot, answered, bot_of, refused, venue_of
 from tests.harness.faults import Hole
 from tests.harness.fleet import Extra, Fleet, FleetOptions, fleet
@@ -24,10 +26,16 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Fleet]:
+def block() -> Iterator[ExitStack]:
+    """The block of the shared fleet, for the test that ends it."""
+    with ExitStack() as exits:
+        yield exits
+
+
+@pytest.fixture(scope="module")
+def shared(block: ExitStack) -> Fleet:
     extras = {1: Extra(env={"CROSSGATE_LOG__LEVEL": "DEBUG"})}
-    with fleet(FleetOptions(settings=SETTINGS, extras=extras)) as started:
-        yield started
+    return block.enter_context(fleet(FleetOptions(settings=SETTINGS, extras=extras)))
 
 
 @pytest.fixture
@@ -130,7 +138,7 @@ def test_a_plant_that_nobody_knows_is_no_start(ours: Fleet) -> None:
     replica = ours.replicas[0]
     replica.kill()
     replica.plants = ["unheard-of"]
-    with pytest.raises(Exception, match="unheard-of"):
+    with pytest.raises(ChildFailed, match="unheard-of"):
         replica.start()
     replica.plants = []
 
@@ -209,22 +217,6 @@ def test_redis_forgets_everything(ours: Fleet) -> None:
     assert ours.redis.ask("GET", "gone") is None
 
 
-def test_nothing_is_left_behind_by_a_block_that_fails() -> None:
-    pids: list[int] = []
-    with pytest.raises(ZeroDivisionError):
-        fail_with_all_paused(pids)
-    assert len(pids) == 4
-    assert not [pid for pid in pids if is_alive(pid)]
-
-
-def fail_with_all_paused(pids: list[int]) -> None:
-    with fleet(FleetOptions(replicas=1, venues=[VENUE])) as own:
-        pids += own.pids
-        for member in (own.replicas[0], own.redis, own.venues[VENUE]):
-            member.pause()
-        raise ZeroDivisionError
-
-
 DYING = f"""
 import json, os, signal
 from tests.harness.fleet import FleetOptions, fleet
@@ -247,5 +239,23 @@ def test_nothing_is_left_behind_by_a_test_process_that_dies(tmp_path: Path) -> N
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     _, *pids = json.loads(done.stdout)
-    assert len(pids) == 4
+    assert len(pids) == 5, "replica, venue, two of Redis, and what forks replicas"
     wait_until(lambda: not [pid for pid in pids if is_alive(pid)])
+
+
+def test_nothing_is_left_behind_by_a_block_that_fails(shared: Fleet, block: ExitStack) -> None:
+    """The very last of this fleet."""
+    pids = shared.pids
+    assert all(map(is_alive, pids))
+    with pytest.raises(ZeroDivisionError):
+        fail_with_all_paused(shared, block)
+    assert not [pid for pid in pids if is_alive(pid)]
+    assert not shared.directory.exists()
+
+
+def fail_with_all_paused(ours: Fleet, block: ExitStack) -> None:
+    with block:
+        for member in (*ours.replicas, *ours.venues.values()):
+            member.pause()
+        ours.redis.pause()
+        raise ZeroDivisionError
