@@ -65,6 +65,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # A handshake that the WebSocket library cannot read (it has a body, say) is neither answered nor dropped there.
+        protocol: Any = self.transport.get_protocol()
+        if not protocol.handshake_initiated and not self.transport.is_closing():
+            self._refuse(Code.INVALID_REQUEST, "this is no WebSocket handshake")
+
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             self._refuse(Code.INVALID_REQUEST, "this is not HTTP/1.1 as the standard has it")

@@ -322,6 +322,25 @@ async def test_what_is_not_http_is_refused_in_the_envelope_or_dropped(served: Se
         assert (error["code"], error["outcome"]) == ("INVALID_REQUEST", "not_sent")
 
 
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"X-Long: " + b"x" * 9_000 + b"\r\n\r\n",
+        b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n",
+    ],
+)
+async def test_a_handshake_that_is_none_is_refused_and_not_held_open(served: Served, unreadable: bytes) -> None:
+    async with served.connect() as (reader, writer):
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + unreadable
+        )
+        check_refused(await read_answer(reader), 400, "INVALID_REQUEST")
+        assert await closes_within(reader, 2) == b""
+
+
 async def test_noise_never_gives_an_error_of_ours_and_the_server_goes_on(served: Served) -> None:
     generator = random.Random(7)
     valid = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
