@@ -33,8 +33,8 @@ NO_NUMBERS: tuple[Any, ...] = (
     "NaN", "nan", "sNaN", "-NaN", "Infinity", "-Infinity", "inf", "1e400", "1E+2", "1e-400", "1e999999999", "0e0",
     "9" * 19, "9" * 5_000, "0." + "1" * 19, "0." + "1" * 40, "-1", "-0", "+5", "5.", ".5", ".", "", " ", " 1", "1 ",
     "1\n", "\t1", "1_000", "1,5", "1'000", "１２", "٣", "१", "²", "½", "Ⅷ", "0x10", "0b1", "00", "01", "1.2.3", "1/3",
-    "1%", "$1", "1e", "--1", "1-", "\x001", "1\x00", "\u200b1", "1\u202e", "１", "null", "true", "{}", "[]", 1, 1.5, 0, -1,
-    10**30, True, False, [], ["1"], [1], {}, {"$gt": "0"}, {"value": "1"},
+    "1%", "$1", "1e", "--1", "1-", "\x001", "1\x00", "\u200b1", "1\u202e", "１", "null", "true", "{}", "[]", 1, 1.5, 0,
+    -1, 10**30, True, False, [], ["1"], [1], {}, {"$gt": "0"}, {"value": "1"},
 )  # fmt: skip
 
 
@@ -49,8 +49,8 @@ async def test_what_is_no_plain_decimal_is_refused_in_no_time(gateway: Running, 
 
 NO_CLIENT_ORDER_IDS: tuple[Any, ...] = (
     "", " ", "a b", "x" * 65, "x" * 300, "x" * 10_000, "é", "ａ", "а", "a\r\nb", "a\n", "\x00", "*", "{a}", '"]]',
-    "a:b", "a/b", "..", "../a", "a%2fb", "${jndi:ldap://x}", "%n", "\x1b[31m", "a\u202eb", "a;b", "a'b", "cg:{sim}:order",
-    -1, 0, 1, 2**32, 2**53 + 1, 2**64, 1e3, True, [], ["a"], {}, {"$ne": ""},
+    "a:b", "a/b", "..", "../a", "a%2fb", "${jndi:ldap://x}", "%n", "\x1b[31m", "a\u202eb", "a;b", "a'b",
+    "cg:{sim}:order", -1, 0, 1, 2**32, 2**53 + 1, 2**64, 1e3, True, [], ["a"], {}, {"$ne": ""},
 )  # fmt: skip
 
 
@@ -78,7 +78,8 @@ async def test_a_symbol_is_one_of_the_venues_or_none(gateway: Running) -> None:
             "GET", "/v1/orders", client="bot", params={"account": "main", "symbol": symbol}
         )
         assert (status, error["code"]) == (404, "MARKET_NOT_FOUND"), symbol
-    for other in (1, None, True, [], ["SOL-USDC"], {}, "", "S" * 65):
+    others: tuple[Any, ...] = (1, None, True, [], ["SOL-USDC"], {}, "", "S" * 65)
+    for other in others:
         error = await refused(gateway, limit_body() | {"symbol": other})
         assert (error["code"], error["field"]) == ("INVALID_PARAMETER", "symbol"), other
 

@@ -292,6 +292,18 @@ async def test_connections_are_bounded_and_whoever_waits_too_long_has_sent_nothi
     await transport.aclose()
 
 
+async def test_a_venue_that_hangs_takes_no_connections_from_another() -> None:
+    transport = HttpTransport(max_connections=2)
+    async with loopback(_then_silence(b"")) as hanging, loopback(answering(response(b"x"))) as sound:
+        running = [asyncio.create_task(transport.handle_async_request(post(hanging))) for _ in range(2)]
+        await hanging.until(lambda: len(hanging.requests) == 2)
+        assert (await transport.handle_async_request(post(sound, pool_s=0.5))).content == b"x"
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+    await transport.aclose()
+
+
 async def test_waiters_get_the_connections_others_give_back() -> None:
     transport = HttpTransport(max_connections=2)
     async with loopback(answering(response(b"x"))) as server:
