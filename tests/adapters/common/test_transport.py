@@ -57,6 +57,16 @@ async def test_works_under_httpx_client_without_following_redirects(transport: H
     assert len(server.requests) == 1
 
 
+async def test_no_variable_of_the_environment_turns_a_request_aside(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with loopback(answering(response(b"x"))) as server, loopback(answering(response(b"trap"))) as trap:
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, trap.url)
+        assert (await transport.handle_async_request(post(server))).content == b"x"
+        assert trap.requests == []
+
+
 async def test_a_refused_connection_is_a_connect_error(transport: HttpTransport) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
