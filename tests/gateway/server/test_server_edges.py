@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.websockets import WebSocket
 
 from gateway.server.run import Server, server_for
@@ -58,6 +58,9 @@ class Echo:
                 await self.may_answer.wait()
             body = b"" if scope["path"] == "/unread" else await request.body()
             self.bodies.append(len(body))
+            if scope["path"] == "/large":
+                await PlainTextResponse("x" * 16_000_000)(scope, receive, send)
+                return
             await JSONResponse({"path": scope["path"], "bytes": len(body)})(scope, receive, send)
 
 
@@ -206,6 +209,14 @@ async def test_the_time_to_answer_is_not_the_time_to_ask(served: Served) -> None
         writer.write(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         asyncio.get_running_loop().call_later(TIMEOUT_S * 2, served.echo.may_answer.set)
         assert (await read_answer(reader)).status == 200
+
+
+async def test_a_client_that_does_not_read_its_answer_is_dropped(served: Served) -> None:
+    async with served.connect() as (reader, writer):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way to stop reading
+        writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        await served.echo.reached.wait()
+        await until(lambda: not served.server.server_state.connections)
 
 
 async def test_a_connection_that_rests_between_requests_is_kept(served: Served) -> None:

@@ -213,11 +213,21 @@ async def test_a_renewal_that_fails_leaves_the_token_in_use_until_its_end(three:
         await one.get(three.logins)
 
 
-@pytest.mark.parametrize("poison", [b"", b"x", b"secret-token-9", bytes(200)])
-async def test_a_token_that_somebody_else_wrote_is_not_used(three: Fleet, poison: bytes) -> None:
+@pytest.mark.parametrize(
+    ("field", "poison"),
+    [
+        ("sealed", b""),
+        ("sealed", b"x"),
+        ("sealed", b"secret-token-9"),
+        ("sealed", bytes(200)),
+        ("generation", b""),
+        ("generation", b"x"),
+    ],
+)
+async def test_a_token_that_somebody_else_wrote_is_not_used(three: Fleet, field: str, poison: bytes) -> None:
     one, other, _ = three.replicas
     await one.get(three.logins)
-    await three.store.command("HSET", keys.token(three.venue, ACCOUNT), "sealed", poison)
+    await three.store.command("HSET", keys.token(three.venue, ACCOUNT), field, poison)
     assert await other.get(three.logins) == "secret-token-2"
     assert await one.get(three.logins) == "secret-token-1"
 
