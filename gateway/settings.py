@@ -100,7 +100,7 @@ class ServerSettings(_Section):
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9090
     request_timeout_s: float = Field(default=10, gt=0, le=300)
-    """How long a request's headers and body may take to arrive."""
+    """How long a request's headers and body may take to arrive, and its answer to be read."""
     client_requests_per_s: int = Field(default=500, ge=1)
     """Requests a client (or, without a token, an address) may make of one replica."""
 

@@ -18,6 +18,7 @@ _ALGORITHM = "EdDSA"
 _TYPE = "crossgate+jwt"
 _ISSUER = "crossgate"
 _TOKEN_MAX_BYTES = 2048
+_LIFETIME_MAX_S = 3_600
 _CLAIMS = ["iss", "aud", "sub", "jti", "iat", "nbf", "exp", "gv"]
 
 
@@ -110,7 +111,11 @@ class Tokens:
             )
         except (jwt.PyJWTError, UnicodeError, TypeError):
             raise TokenRefused("the token is not one of ours") from None
-        if not all(isinstance(claims[name], str) for name in ("sub", "gv")) or type(claims["exp"]) is not int:
+        if not all(isinstance(claims[name], str) for name in ("sub", "gv")):
+            raise TokenRefused("the token is not one of ours")
+        if not all(type(claims[name]) is int for name in ("iat", "nbf", "exp")):
+            raise TokenRefused("the token is not one of ours")
+        if claims["exp"] - claims["iat"] > _LIFETIME_MAX_S:
             raise TokenRefused("the token is not one of ours")
         return claims
 

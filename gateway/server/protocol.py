@@ -1,6 +1,7 @@
 """HTTP for clients that are slow or send too much: refused before anything else looks at them.
 
-uvicorn reads a request for as long as it takes and headers of any size; this protocol bounds both.
+uvicorn reads a request for as long as it takes, headers of any size, and waits for ever for an answer to be read; this
+protocol bounds all three.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ HEADERS_MAX_BYTES = 16 * 1024
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Bounds the size of a request's head, and the time from its first byte to its last."""
+    """Bounds the size of a request's head, and the times that a request may take to arrive and an answer to be read."""
 
     request_timeout_s = 10.0
 
@@ -28,6 +29,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_reading_head = True
         self._head_bytes = 0
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,7 +38,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_unread_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # What waits to be read by a client that does not would keep a polite close waiting as well.
+        self._unread = self.loop.call_later(self.request_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_unread_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():  # what follows a refused request is not looked at
@@ -65,6 +77,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        self._stop_unread_timer()
+        super().handle_websocket_upgrade()
+        # A handshake that the WebSocket library cannot read (it has a body, say) is neither answered nor dropped there.
+        protocol: Any = self.transport.get_protocol()
+        if not protocol.handshake_initiated and not self.transport.is_closing():
+            self._refuse(Code.INVALID_REQUEST, "this is no WebSocket handshake")
+
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             self._refuse(Code.INVALID_REQUEST, "this is not HTTP/1.1 as the standard has it")
@@ -77,6 +97,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _refuse(self, code: Code, message: str) -> None:
         if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first

@@ -4,7 +4,7 @@
 -- ARGV  1 generation · 2 sealed token · 3 expires µs · 4 ms to keep it
 -- Answer  the generation that is kept now
 
-local known = tonumber(redis.call("HGET", KEYS[1], "generation") or "0")
+local known = tonumber(redis.call("HGET", KEYS[1], "generation") or "0") or 0
 if tonumber(ARGV[1]) <= known then
   return known
 end

@@ -162,8 +162,8 @@ class AccountTokens:
         fields = await self._vault.store.command("HGETALL", keys.token(self._venue, self._account))
         if not fields:
             return None
-        token = self._vault.unseal(fields[b"sealed"])
-        return None if token is None else _Kept(token, int(fields[b"generation"]))
+        token, generation = self._vault.unseal(fields.get(b"sealed", b"")), fields.get(b"generation", b"")
+        return _Kept(token, int(generation)) if token is not None and generation.isdigit() else None
 
     async def _keep(self, token: Token, *, above: _Kept | None) -> _Kept:
         generation = max(above.generation if above else 0, self._refused_generation) + 1

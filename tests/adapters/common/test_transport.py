@@ -57,6 +57,16 @@ async def test_works_under_httpx_client_without_following_redirects(transport: H
     assert len(server.requests) == 1
 
 
+async def test_no_variable_of_the_environment_turns_a_request_aside(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with loopback(answering(response(b"x"))) as server, loopback(answering(response(b"trap"))) as trap:
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, trap.url)
+        assert (await transport.handle_async_request(post(server))).content == b"x"
+        assert trap.requests == []
+
+
 async def test_a_refused_connection_is_a_connect_error(transport: HttpTransport) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -286,6 +296,18 @@ async def test_connections_are_bounded_and_whoever_waits_too_long_has_sent_nothi
         with pytest.raises(httpx.PoolTimeout):
             await transport.handle_async_request(post(server, pool_s=0.05))
         assert (len(server.requests), server.connections) == (2, 2)
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+    await transport.aclose()
+
+
+async def test_a_venue_that_hangs_takes_no_connections_from_another() -> None:
+    transport = HttpTransport(max_connections=2)
+    async with loopback(_then_silence(b"")) as hanging, loopback(answering(response(b"x"))) as sound:
+        running = [asyncio.create_task(transport.handle_async_request(post(hanging))) for _ in range(2)]
+        await hanging.until(lambda: len(hanging.requests) == 2)
+        assert (await transport.handle_async_request(post(sound, pool_s=0.5))).content == b"x"
         for task in running:
             task.cancel()
         await asyncio.wait(running)

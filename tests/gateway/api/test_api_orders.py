@@ -1,6 +1,7 @@
 """Orders over REST: what each answer says of an order is true, and nobody sees or touches another's."""
 
 import asyncio
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -66,6 +67,16 @@ async def test_a_new_order_is_201_and_the_same_again_is_200(gateway: Running) ->
     assert (order["time_in_force"], order["unknown"], order["cancel"]) == ("GTC", None, None)
     assert again.json()["data"]["order_id"] == order["order_id"]
     assert len(gateway.exchange.of(at_venue(gateway, order["order_id"]))) == 1
+
+
+async def test_members_in_another_order_and_other_white_space_are_the_same_order(gateway: Running) -> None:
+    body = limit_body()
+    first = await gateway.call("POST", "/v1/orders", client="bot", json=body)
+    for text in (json.dumps(dict(reversed(body.items()))), json.dumps(body | {"price": "100.00"}, indent=4)):
+        again = await gateway.call(
+            "POST", "/v1/orders", client="bot", content=text, headers={"content-type": "application/json"}
+        )
+        assert (again.status_code, again.json()["data"]["order_id"]) == (200, first.json()["data"]["order_id"])
 
 
 async def test_other_content_under_the_same_id_is_409(gateway: Running) -> None:

@@ -409,6 +409,27 @@ async def test_an_unheard_begin_send_sends_nothing_and_is_settled(alone: Replica
     assert len(alone.exchange.arrivals) == (1 if placed.state is State.LIVE else 0)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("CONFIG", "SET", "maxmemory", 1),
+        ("CONFIG", "SET", "min-replicas-to-write", 1),
+        ("REPLICAOF", "127.0.0.1", 1),
+    ],
+)
+async def test_a_redis_that_cannot_write_lets_no_order_out_and_every_cancel(
+    alone: Replica, command: tuple[str | int, ...]
+) -> None:
+    """Full, without its replicas, or one itself by now: it still reads, and that must not do."""
+    resting = (await alone.placing.place(BOT, limit_order("before"))).record
+    await alone.store.command(*command)
+    refusal = await refused(alone)
+    assert (refusal.code, refusal.outcome) == (Code.STORE_UNAVAILABLE, Outcome.NOT_SENT)
+    assert len(alone.exchange.arrivals) == 1
+    cancelled = await alone.cancelling.cancel(BOT, resting.intent.order_id)
+    assert cancelled.result.status is OrderStatus.CANCELLED
+
+
 async def test_a_begin_send_whose_answer_is_lost_frees_the_id(orders_redis: RedisProcess, exchange: Exchange) -> None:
     async with replica(orders_redis.url, exchange) as on:
         begin_send = on.records.begin_send

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.websockets import WebSocket
 
 from gateway.server.run import Server, server_for
@@ -58,6 +58,9 @@ class Echo:
                 await self.may_answer.wait()
             body = b"" if scope["path"] == "/unread" else await request.body()
             self.bodies.append(len(body))
+            if scope["path"] == "/large":
+                await PlainTextResponse("x" * 16_000_000)(scope, receive, send)
+                return
             await JSONResponse({"path": scope["path"], "bytes": len(body)})(scope, receive, send)
 
 
@@ -208,6 +211,14 @@ async def test_the_time_to_answer_is_not_the_time_to_ask(served: Served) -> None
         assert (await read_answer(reader)).status == 200
 
 
+async def test_a_client_that_does_not_read_its_answer_is_dropped(served: Served) -> None:
+    async with served.connect() as (reader, writer):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way to stop reading
+        writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        await served.echo.reached.wait()
+        await until(lambda: not served.server.server_state.connections)
+
+
 async def test_a_connection_that_rests_between_requests_is_kept(served: Served) -> None:
     async with served.connect() as (reader, writer):
         for wait_s in (0.0, TIMEOUT_S * 1.5):
@@ -320,6 +331,25 @@ async def test_what_is_not_http_is_refused_in_the_envelope_or_dropped(served: Se
         assert said.startswith(b"HTTP/1.1 400 ")
         error = json.loads(said.partition(b"\r\n\r\n")[2])["error"]
         assert (error["code"], error["outcome"]) == ("INVALID_REQUEST", "not_sent")
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"X-Long: " + b"x" * 9_000 + b"\r\n\r\n",
+        b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n",
+    ],
+)
+async def test_a_handshake_that_is_none_is_refused_and_not_held_open(served: Served, unreadable: bytes) -> None:
+    async with served.connect() as (reader, writer):
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + unreadable
+        )
+        check_refused(await read_answer(reader), 400, "INVALID_REQUEST")
+        assert await closes_within(reader, 2) == b""
 
 
 async def test_noise_never_gives_an_error_of_ours_and_the_server_goes_on(served: Served) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import time
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,7 @@ from gateway.errors import StoreUnavailable
 from gateway.store.client import Store
 from gateway.store.scripts import Script
 from gateway.store.wire import Call, Wire
-from tests.redis_process import RedisProcess
+from tests.redis_process import RedisProcess, eventually
 
 ECHO = Script("echo", "return {KEYS[1], ARGV[1]}")
 WRITE = Script("write", "return redis.call('INCR', KEYS[1])")
@@ -132,6 +133,65 @@ async def test_a_replica_refused_before_it_wrote(own_redis: RedisProcess) -> Non
         with pytest.raises(StoreUnavailable, match="READONLY") as caught:
             await store.run(WRITE, ["k"])
         assert not caught.value.may_have_run
+
+
+async def test_a_server_that_lacks_its_replicas_refused_before_it_wrote(own_redis: RedisProcess) -> None:
+    async with Store.open(own_redis.url) as store:
+        await store.command("CONFIG", "SET", "min-replicas-to-write", 1)
+        with pytest.raises(StoreUnavailable, match="NOREPLICAS") as caught:
+            await store.run(WRITE, ["k"])
+        assert not caught.value.may_have_run
+
+
+async def test_a_server_busy_with_a_script_refused_and_goes_on_when_that_is_over(own_redis: RedisProcess) -> None:
+    async with Store.open(own_redis.url, timeout_s=0.2) as store, Store.open(own_redis.url) as other:
+        await store.command("CONFIG", "SET", "busy-reply-threshold", 1)
+        endless = store.run(Script("endless", "while true do end"), ["k"])
+        with pytest.raises(StoreUnavailable) as caught:
+            await endless
+        assert caught.value.may_have_run
+        with pytest.raises(StoreUnavailable, match="BUSY") as caught:
+            await other.run(WRITE, ["k"])
+        assert not caught.value.may_have_run
+        await other.command("SCRIPT", "KILL")
+
+        async def is_over() -> bool:
+            with suppress(StoreUnavailable):
+                return bool(await other.run(WRITE, ["k"]) == 1)
+            return False
+
+        await eventually(is_over)
+
+
+async def test_a_replica_that_lost_its_primary_refused_even_to_read(own_redis: RedisProcess) -> None:
+    """Else a record that is there would count as absent."""
+    async with Store.open(own_redis.url) as store:
+        await store.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+        await store.command("REPLICAOF", "127.0.0.1", 1)
+        with pytest.raises(StoreUnavailable, match="MASTERDOWN") as caught:
+            await store.command("HGETALL", "k")
+        assert not caught.value.may_have_run
+
+
+async def test_a_password_is_changed_without_a_gap_while_both_are_good() -> None:
+    with RedisProcess(tcp=True) as redis:
+        async with Store.open(redis.url) as store:
+            await store.command("ACL", "SETUSER", "gateway", "on", "~*", "+@all", ">before", ">after")
+
+            def url(password: str) -> str:
+                return redis.url.replace("//", f"//gateway:{password}@")
+
+            async with Store.open(url("before")) as before, Store.open(url("after")) as after:
+                assert [await one.command("PING") for one in (before, after)] == [b"PONG"] * 2
+                await store.command("ACL", "SETUSER", "gateway", "<before", "-incr")
+                with pytest.raises(StoreUnavailable, match="NOPERM") as caught:
+                    await after.command("INCR", "k")
+                assert not caught.value.may_have_run
+            async with Store.open(url("before")) as late:
+                assert not late.is_up
+                with pytest.raises(StoreUnavailable, match="WRONGPASS") as caught:
+                    await late.command("PING")
+                assert not caught.value.may_have_run
 
 
 async def test_logs_in_and_selects_the_database_of_the_url() -> None:

@@ -200,6 +200,38 @@ async def test_an_older_token_never_overwrites_a_newer_one(three: Fleet) -> None
     assert (newer.token.value, older.token.value) == ("newer", "newer")
 
 
+async def test_a_renewal_that_fails_leaves_the_token_in_use_until_its_end(three: Fleet) -> None:
+    one = three.replicas[0]
+    await one.get(three.logins)
+    three.clock.now_us += round(one.renew_in_s() * 1e6) + 1_000
+    three.logins.fails = 10
+    with pytest.raises(NoAnswer):
+        await one.renew(three.logins)
+    assert {await replica.get(three.logins) for replica in three.replicas} == {"secret-token-1"}
+    three.clock.now_us += HOUR_US // 5
+    with pytest.raises(NoAnswer):
+        await one.get(three.logins)
+
+
+@pytest.mark.parametrize(
+    ("field", "poison"),
+    [
+        ("sealed", b""),
+        ("sealed", b"x"),
+        ("sealed", b"secret-token-9"),
+        ("sealed", bytes(200)),
+        ("generation", b""),
+        ("generation", b"x"),
+    ],
+)
+async def test_a_token_that_somebody_else_wrote_is_not_used(three: Fleet, field: str, poison: bytes) -> None:
+    one, other, _ = three.replicas
+    await one.get(three.logins)
+    await three.store.command("HSET", keys.token(three.venue, ACCOUNT), field, poison)
+    assert await other.get(three.logins) == "secret-token-2"
+    assert await one.get(three.logins) == "secret-token-1"
+
+
 async def test_without_redis_a_replica_logs_in_for_itself() -> None:
     with RedisProcess() as redis:
         async with fleet(redis.url, 1) as alone:
