@@ -19,6 +19,7 @@ import yaml
 
 from gateway.auth.secrets import new_client_secret, new_seed, secret_sha256
 from gateway.cli.children import ChildFailed, child, first_line, require_running
+from gateway.cli.loopback import ask
 from gateway.cli.venue_control import VenueControl
 from gateway.settings import ENV_PREFIX
 from gateway.store.embedded import EmbeddedServer
@@ -100,7 +101,7 @@ class Stack:
     def token(self) -> str:
         """Log in as the client; good for an hour."""
         credentials = {"api_key": self.api_key, "api_secret": self.api_secret}
-        answer = httpx.post(f"{self.url}/v1/auth/token", json=credentials, trust_env=False).raise_for_status()
+        answer = ask("POST", f"{self.url}/v1/auth/token", json=credentials).raise_for_status()
         return str(answer.json()["data"]["token"])
 
 
@@ -152,7 +153,7 @@ def venue_when_ready(name: str, process: subprocess.Popen[bytes], log: Path) -> 
         ready = json.loads(line)
     except ValueError:
         raise ChildFailed(f"the simulated {name} did not start: {line}") from None
-    accounts = httpx.get(f"{ready['url']}/sim/accounts", trust_env=False).raise_for_status().json()["accounts"]
+    accounts = ask("GET", f"{ready['url']}/sim/accounts").raise_for_status().json()["accounts"]
     return VenueProcess(name, ready["url"], ready["ws_url"], process, accounts)
 
 
@@ -257,7 +258,7 @@ def listening_url(log: Path) -> str | None:
 def is_ready(url: str) -> bool:
     """Whether the gateway answers, and that all is well."""
     try:
-        status = httpx.get(f"{url}/v1/system/status", trust_env=False, timeout=2).json()
+        status = ask("GET", f"{url}/v1/system/status", timeout_s=2).json()
     except httpx.TransportError:
         return False
     return bool(status["data"]["status"] == "ok")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from gateway.cli.loopback import ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class VenueControl:
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Any call of the control plane: `ask("GET", "ledger", account="desk-a")`."""
-        answer = httpx.request(method, f"{self.url}/sim/{path}", json=body, params=query, trust_env=False)
+        answer = ask(method, f"{self.url}/sim/{path}", json=body, params=query)
         return answer.raise_for_status().json()
 
     def fault(self, do: Mapping[str, Any], **rule: Any) -> int:
