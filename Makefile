@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients bench bench-sandbox check format lock clean
+.PHONY: help demo test test-clients soak bench bench-sandbox check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(VENV)/.dev  ## Run all tests
 
 test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ## Trade on the sandbox with other people's clients (ARGS=--table writes docs/clients.md)
 	@$(BIN)/pytest -n 2 --dist loadfile $(CLIENTS) $(ARGS)
+
+soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: bench-sandbox  ## Measure everything there is a measurement for
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class FleetOptions:
     replicas: int = 2
     venues: Sequence[str] = ("backpack", "zanbara")
     seed: int = 7
-    sandbox_arguments: Sequence[str] = ()
+    sandbox_arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By venue."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Sections of the gateway's configuration, laid over the fleet's own."""
     extras: Mapping[int, Extra] = field(default_factory=dict)
@@ -99,6 +100,8 @@ class Fleet:
             member.wait_until_up()
         for venue in self.venues.values():
             venue.control.clear_faults()
+            if stepped_ms := venue.control.ask("GET", "clock")["stepped_ms"]:
+                venue.control.step_clock(-stepped_ms)
         self._wait_until_well()
 
     def _wait_until_well(self) -> None:
@@ -114,9 +117,7 @@ class Fleet:
 def fleet(options: FleetOptions | None = None) -> Iterator[Fleet]:
     """Start the set and end it with the block. Raises `ChildFailed`, and what the embedded Redis raises."""
     options = options or FleetOptions()
-    stack_options = StackOptions(
-        seed=options.seed, sandbox_arguments=options.sandbox_arguments, settings=options.settings
-    )
+    stack_options = StackOptions(seed=options.seed, settings=options.settings)
     with ExitStack() as exits:
         directory = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="crossgate-")))
         nursery = exits.enter_context(Nursery(directory / "nursery.log"))
@@ -132,7 +133,12 @@ def fleet(options: FleetOptions | None = None) -> Iterator[Fleet]:
             for number in range(options.replicas)
         ]
         venues = {
-            name: Venue(name, stack_options, directory, [replica.to_venue[name] for replica in replicas])
+            name: Venue(
+                name,
+                replace(stack_options, sandbox_arguments=options.sandbox_arguments.get(name, ())),
+                directory,
+                [replica.to_venue[name] for replica in replicas],
+            )
             for name in options.venues
         }
         for venue in venues.values():
