@@ -173,7 +173,7 @@ async def test_what_was_missed_is_replayed_to_a_client_that_comes_back(stack: St
         async with follower_at(stack, 1) as back:
             await back.subscribe("orderbook", since={"epoch": epoch, "seq": seq})
             assert (await back.next())["type"] == "subscribed"
-            back.positions = client.positions
+            back.positions, back.book = client.positions, client.book
             first = await back.next()
             assert (first["type"], first["epoch"], first["seq"]) == ("update", epoch, seq + 1)
 
