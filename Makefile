@@ -18,7 +18,7 @@ demo: $(VENV)/.run  ## Start everything and take a tour (ARGS=--once ends after 
 	@$(BIN)/crossgate demo $(ARGS)
 
 test: $(VENV)/.dev  ## Run all tests
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ## Trade on the sandbox with other people's clients (ARGS=--table writes docs/clients.md)
 	@$(BIN)/pytest -n 2 --dist loadfile $(CLIENTS) $(ARGS)

@@ -159,6 +159,10 @@ async def test_the_death_of_the_replica_that_logs_in_hands_the_login_on() -> Non
             await bot.ask("GET", path)
 
 
+PAUSE_S = 0.4
+"""Between two questions of one caller: some of the 300 are always asking, and others' tests have a processor, too."""
+
+
 async def _ask_for(stack: Stack, *, seconds: float, callers: int) -> Counter[int]:
     seen: Counter[int] = Counter()
     async with bot_of(stack, 0) as one, bot_of(stack, 1) as two, bot_of(stack, 2) as three:
@@ -167,6 +171,7 @@ async def _ask_for(stack: Stack, *, seconds: float, callers: int) -> Counter[int
         async def ask(bot: Bot) -> None:
             while asyncio.get_running_loop().time() < ends:
                 seen[(await bot.call("GET", "/v1/accounts/zb-desk-a/balances")).status_code] += 1
+                await asyncio.sleep(PAUSE_S)
 
         await asyncio.gather(*(ask((one, two, three)[number % 3]) for number in range(callers)))
     return seen
