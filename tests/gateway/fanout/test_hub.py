@@ -125,8 +125,9 @@ async def test_an_owner_that_was_replaced_reaches_nobody(owner: Owner, hub: Hub)
 async def test_a_gap_is_announced_and_a_snapshot_asked_for(owner: Owner, hub: Hub) -> None:
     reader = Reader(hub)
     await owner.was_asked()
-    await owner.publish(frame(SNAPSHOT, 1), frame(UPDATE, 3))
+    await owner.publish(frame(SNAPSHOT, 1))
     assert (await reader.next())[0] == "snapshot"
+    await owner.publish(frame(UPDATE, 3))
     assert (await reader.next())[0] == "status"
     assert await owner.was_asked() == str(BOOK)
     await owner.publish(frame(UPDATE, 4), frame(SNAPSHOT, 4), frame(UPDATE, 5))
@@ -138,8 +139,9 @@ async def test_a_message_lost_at_the_end_is_noticed_by_the_pulse(owner: Owner, h
     await owner.was_asked()
     await owner.publish(frame(SNAPSHOT, 1))
     await owner.pulse(1, book=1)
+    assert (await reader.next())[0] == "snapshot"
     await owner.pulse(1, book=2)
-    assert [(await reader.next())[0] for _ in range(2)] == ["snapshot", "status"]
+    assert (await reader.next())[0] == "status"
     assert await owner.was_asked() == str(BOOK)
 
 
@@ -147,8 +149,9 @@ async def test_a_pulse_of_a_new_owner_makes_everything_resync(owner: Owner, hub:
     reader = Reader(hub)
     await owner.was_asked()
     await owner.publish(frame(SNAPSHOT, 1))
+    assert (await reader.next())[0] == "snapshot"
     await owner.pulse(2)
-    assert [(await reader.next())[0] for _ in range(2)] == ["snapshot", "status"]
+    assert (await reader.next())[0] == "status"
     await owner.publish(frame(SNAPSHOT, 1, epoch=2))
     assert await reader.next() == ("snapshot", 2, 1)
     pulse = hub.state()[BOOK.venue]
