@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from adapters.common.transport import HttpTransport
-from adapters.models import VenueName
+from adapters.models import AccountName, VenueName
 from gateway import __version__
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
@@ -29,7 +29,7 @@ from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
 from gateway.journal import Journals
-from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.limiter import AccountTerms, Limiter, LimiterSettings, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.orders.cancelling import Cancelling
@@ -159,7 +159,16 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     store = await stack.enter_async_context(Store.open(redis_url, timeout_s=settings.redis.timeout_s))
     parts.vault.open(store)
     limiters = {
-        name: await stack.enter_async_context(Limiter(store, name, venue.limits, _limiter_settings(settings)))
+        name: await stack.enter_async_context(
+            Limiter(
+                store,
+                name,
+                venue.limits,
+                _limiter_settings(settings, name),
+                terms=parts.clients.terms,
+                venue_time_ms=clocks[name].venue_time_ms,
+            )
+        )
         for name, venue in opened.items()
     }
 
@@ -264,14 +273,21 @@ class _Background:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _limiter_settings(settings: Settings) -> LimiterSettings:
-    config = settings.limiter
+def _limiter_settings(settings: Settings, venue: VenueName) -> LimiterSettings:
+    config, of_venue = settings.limiter, settings.venues[venue]
     return LimiterSettings(
         hard_timeout_s=config.hard_timeout_ms / 1000,
         max_wait_s=config.max_wait_ms / 1000,
         reserve_share=config.reserve_share,
         queue_max=config.queue_max,
         assume_unspent=config.assume_unspent,
+        accounts={
+            AccountName(name): AccountTerms(tier=account.vip_level, foreign_budget=account.foreign_budget)
+            for name, account in settings.accounts.items()
+            if account.venue == venue
+        },
+        foreign_budget=of_venue.foreign_budget,
+        pace=of_venue.pace,
     )
 
 

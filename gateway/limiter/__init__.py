@@ -2,7 +2,7 @@
 
 from gateway.limiter.limiter import Limiter
 from gateway.limiter.rules import RuleStatus
-from gateway.limiter.settings import LimiterSettings
+from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.throttle import ON_SPENT, Throttle
 
-__all__ = ["ON_SPENT", "Limiter", "LimiterSettings", "RuleStatus", "Throttle"]
+__all__ = ["ON_SPENT", "AccountTerms", "ClientTerms", "Limiter", "LimiterSettings", "RuleStatus", "Throttle"]
