@@ -14,7 +14,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -27,6 +27,7 @@ from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.metrics import Meters
+from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.pump import Pump, Question
 from gateway.limiter.redis_spend import LOOK, SharedBudget
 from gateway.limiter.rules import OwnedRule, Route, Rulebook, RuleStatus
@@ -127,6 +128,30 @@ class Limiter:
         reply = await budget.spend(budget.asks((1,) * len(rules)), LOOK)
         left, unix_s = Decision.from_reply(reply, len(rules)).left, time.time()
         return tuple(RuleStatus.of(rule, of_rule, unix_s) for rule, of_rule in zip(rules, left, strict=True))
+
+    async def plan(
+        self, calls: Sequence[tuple[Call, int]], *, client: str, account: AccountName | None, egress: str = "default"
+    ) -> tuple[Plan, Sequence[Plan]]:
+        """Whether so many of each call fit, together and each kind alone. Spends nothing; raises `StoreUnavailable`."""
+        terms = self._terms(client)
+        planned = [
+            PlannedCalls(
+                call.kind,
+                count,
+                self._rulebook.route(
+                    call.cost_class,
+                    account,
+                    egress,
+                    is_cancel=call.kind is CallKind.CANCEL,
+                    client=client,
+                    terms=terms,
+                ),
+            )
+            for call, count in calls
+        ]
+        rules = tuple(dict.fromkeys(rule for one in planned for rule in one.route.rules))
+        outlooks = await self._budget(rules).look() if rules else {}
+        return plan(planned, outlooks), [plan([one], outlooks) for one in planned]
 
     async def consumption(
         self, *, account: AccountName | None = None, egress: str = "default"

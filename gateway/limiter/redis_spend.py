@@ -6,12 +6,13 @@ it is not. Debts are the other way round: units spent without Redis are entered 
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
 from functools import partial
 
 from gateway.limiter.claims import RANKS, Wanted
 from gateway.limiter.headers import Sight, latest
+from gateway.limiter.plan import Outlook
 from gateway.limiter.rules import OwnedRule
 from gateway.limiter.spend import Ask
 from gateway.store.client import Store
@@ -20,6 +21,7 @@ from gateway.store.wire import Argument
 
 _SPEND = Script.load("gateway.limiter", "state.lua", "claims.lua", "spend.lua")
 _SETTLE = Script.load("gateway.limiter", "state.lua", "settle.lua")
+_LOOK = Script.load("gateway.limiter", "state.lua", "look.lua")
 _BLOCK = Script.load("gateway.limiter", "state.lua", "block.lua")
 
 Units = tuple[int, ...]
@@ -61,6 +63,19 @@ class SharedBudget:
         for rule, ask in zip(self.rules, asks, strict=True):
             args += (ask.limit, ask.reserve, ask.period_us, ask.units, rule.ttl_ms)
         return self._store.run(_SPEND, self._spend_keys, args)
+
+    async def look(self) -> Mapping[OwnedRule, Outlook]:
+        """How the rules stand; changes nothing. Raises `StoreUnavailable`."""
+        reply: list[int] = await self._store.run(_LOOK, self._spend_keys)
+        found, at = {}, 0
+        for rule in self.rules:
+            held, closed_us, length = reply[at : at + 3]
+            numbers = reply[at + 3 : at + 3 + 2 * length]
+            lost_us = self._hard_us + rule.period_us
+            returns = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+            found[rule] = Outlook(held, lost_us if closed_us < 0 else closed_us, returns)
+            at += 3 + 2 * length
+        return found
 
     def answered(self, slots: Slots, units: Units, sight: Sight | None = None) -> None:
         """A call was answered, and its headers said something perhaps: its units return one period from now."""
