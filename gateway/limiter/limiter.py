@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -31,7 +32,7 @@ from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.pump import Pump, Question
 from gateway.limiter.redis_spend import LOOK, SharedBudget
 from gateway.limiter.rules import OwnedRule, Route, Rulebook, RuleStatus
-from gateway.limiter.settings import ClientTerms, LimiterSettings
+from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.spend import Decision
 from gateway.limiter.throttle import Throttle
 from gateway.store import keys
@@ -70,7 +71,7 @@ class Limiter:
         self._replica = uuid4().hex
         self._emergency = Emergency(round(self._settings.hard_timeout_s * 1e6))
         self._routes: dict[tuple[object, ...], tuple[Pump, Route]] = {}
-        self._pumps: dict[tuple[str, ...], Pump] = {}
+        self._pumps: dict[tuple[OwnedRule, ...], Pump] = {}
         self._active: dict[Pump, None] = {}
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,6 +96,17 @@ class Limiter:
     def is_serving(self) -> bool:
         """Whether somebody asks Redis for those who wait; readiness looks at this."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def take_up(self, accounts: Mapping[AccountName, AccountTerms]) -> None:
+        """Use changed terms of accounts from now on; raises `ValueError` where they contradict themselves.
+
+        Who waits already waits under the old ones.
+        """
+        settings = replace(self._settings, accounts=accounts)
+        self._rulebook = Rulebook(self._venue, self._limits, settings)
+        self._settings = settings
+        self._routes.clear()
+        self._pumps = {rules: pump for rules, pump in self._pumps.items() if pump in self._active}
 
     def throttle(
         self,
@@ -196,10 +208,9 @@ class Limiter:
             route = self._rulebook.route(
                 call.cost_class, account, egress, is_cancel=is_cancel, client=client, terms=terms
             )
-            rule_keys = tuple(rule.key for rule in route.rules)
-            if rule_keys not in self._pumps:
-                self._pumps[rule_keys] = self._pump(route.rules)
-            self._routes[key] = (self._pumps[rule_keys], route)
+            if route.rules not in self._pumps:
+                self._pumps[route.rules] = self._pump(route.rules)
+            self._routes[key] = (self._pumps[route.rules], route)
         return self._routes[key]
 
     def _pump(self, rules: tuple[OwnedRule, ...]) -> Pump:

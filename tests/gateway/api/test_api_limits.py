@@ -26,8 +26,9 @@ async def test_who_spends_is_shown_to_those_who_may_know(gateway: Running) -> No
     assert spent_by["other"] >= 1
     own = await data(gateway, "/v1/accounts/main/rate-limits", client="bot")
     assert next(rule for rule in own if rule["rule"] == "account")["spent_by"].keys() <= {"bot", "crossgate", "others"}
+    await data(gateway, "/v1/venues/sim/markets/SOL-USDC/ticker?max_age_ms=0", client="reader")
     [ip] = await data(gateway, "/v1/venues/sim/rate-limits", client="reader")
-    assert "crossgate" in ip["spent_by"]
+    assert ip["spent_by"]["reader"] == 1
     [ip] = await data(gateway, "/v1/venues/sim/rate-limits")
     assert ip["spent_by"] is None
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.contract import LimitHeaders, Limits
 from adapters.models import VenueName
 from gateway.errors import Refusal
-from gateway.limiter import ClientTerms, Limiter, LimiterSettings
+from gateway.limiter import AccountTerms, ClientTerms, Limiter, LimiterSettings
 from gateway.store.client import Store
 from tests.gateway.limiter.test_limiter import ACCOUNT, CANCEL, ORDER, READ, UNSPENT, limits, replica, spend
 from tests.redis_process import RedisProcess
@@ -104,6 +104,19 @@ async def test_a_refusal_closes_everywhere_and_one_call_probes_alone(url: str, v
             probe.answered({})
         await one.status()
         await asyncio.gather(*(spend(limiter, READ, max_wait_s=2.0) for limiter in (one, other, one, other)))
+
+
+async def test_an_accounts_changed_terms_count_at_once(url: str, venue: VenueName) -> None:
+    async with replica(url, venue, limits(100, 60_000, of_account=20)) as limiter:
+        await spend(limiter, ORDER)
+        limiter.take_up({ACCOUNT: AccountTerms(foreign_budget=0.5)})
+        account = next(rule for rule in await limiter.status(account=ACCOUNT) if rule.name == "orders")
+        assert (account.limit, account.remaining) == (10, 8)
+        with pytest.raises(ValueError, match="tier 3 of 0"):
+            limiter.take_up({ACCOUNT: AccountTerms(tier=3)})
+        await asyncio.gather(*(spend(limiter, ORDER) for _ in range(4)))
+        with pytest.raises(Refusal):
+            await spend(limiter, ORDER)
 
 
 def headers(limit: int, remaining: int, reset_s: int) -> dict[str, str]:
