@@ -5,7 +5,7 @@ Kept per rule in eighths of its period, so what is shown is of the last period t
 
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from gateway.limiter.rules import OwnedRule
 from gateway.store import keys
@@ -20,23 +20,31 @@ PUBLIC = "public"
 """Stands for all who have no name, so that they cannot fill the memory."""
 
 
+Tally = Counter[tuple[str, tuple[int, ...]]]
+"""Calls sent, by client and units."""
+
+
 class Consumption:
     """What this replica's clients spent and has not been told yet."""
 
     def __init__(self, store: Store):
         self._store = store
-        self._untold: defaultdict[OwnedRule, Counter[str]] = defaultdict(Counter)
+        self._tallies: defaultdict[tuple[OwnedRule, ...], Tally] = defaultdict(Counter)
 
-    def spent(self, client: str, rules: Sequence[OwnedRule], units: Sequence[int]) -> None:
-        """A call of `client` was sent."""
-        name = PUBLIC if " " in client else client
-        for rule, of_rule in zip(rules, units, strict=True):
-            if rule.counted:
-                self._untold[rule][name] += of_rule
+    def tally(self, rules: tuple[OwnedRule, ...]) -> Tally:
+        """Where to count the calls that debit these rules."""
+        return self._tallies[rules]
 
     def tell(self) -> None:
         """Tell Redis; losing that is no harm."""
-        untold, self._untold = self._untold, defaultdict(Counter)
+        untold: defaultdict[OwnedRule, Counter[str]] = defaultdict(Counter)
+        for rules, tally in self._tallies.items():
+            for (client, of_rules), calls in tally.items():
+                name = PUBLIC if " " in client else client
+                for rule, of_rule in zip(rules, of_rules, strict=True):
+                    if rule.counted:
+                        untold[rule][name] += of_rule * calls
+            tally.clear()
         for rule, by_client in untold.items():
             args: list[Argument] = [_part_us(rule), 2 * rule.period_us // 1000 + 1000]
             for client, units in by_client.items():

@@ -181,7 +181,8 @@ class Limiter:
         Raises `Refusal`: RATE_LIMIT_EXCEEDED if its turn does not come in time, STORE_UNAVAILABLE if Redis is away.
         A caller that is cancelled while it waits spends nothing.
         """
-        pump, route = self._route(call, account, egress, client=client, is_cancel=kind is CallKind.CANCEL)
+        terms = self._terms(client)
+        pump, route = self._route(call.cost_class, account, egress, kind is CallKind.CANCEL, (client, terms))
         if not self.is_serving:
             raise pump.closed_refusal(kind)
         asked_s = time.monotonic()
@@ -189,29 +190,33 @@ class Limiter:
             if kind is CallKind.CANCEL:
                 return pump.emergency_grant(client, route.units)
             raise pump.store_refusal(kind)
-        waiter = pump.enqueue(client, self._terms(client).weight, kind, route.units, asked_s + max_wait_s)
+        waiter = pump.enqueue(client, terms.weight, kind, route.units, asked_s + max_wait_s)
         try:
             grant = await waiter.ticket
         except asyncio.CancelledError:
             pump.abandon(waiter)
             raise
-        self._meters.granted(kind, time.monotonic() - asked_s)
+        self._meters.waited(kind, time.monotonic() - asked_s)
         return grant
 
     def _route(
-        self, call: Call, account: AccountName | None, egress: str, *, client: str, is_cancel: bool
+        self,
+        cost_class: str,
+        account: AccountName | None,
+        egress: str,
+        is_cancel: bool,  # noqa: FBT001  # private, and on the way of every call
+        caller: tuple[str, ClientTerms],
     ) -> tuple[Pump, Route]:
-        terms = self._terms(client)
-        capped = (client, terms.max_share) if terms.max_share < 1 and not is_cancel else None
-        key = (call.cost_class, account, egress, is_cancel, capped)
-        if key not in self._routes:
-            route = self._rulebook.route(
-                call.cost_class, account, egress, is_cancel=is_cancel, client=client, terms=terms
-            )
+        client, terms = caller
+        capped = caller if terms.max_share < 1 and not is_cancel else None
+        key = (cost_class, account, egress, is_cancel, capped)
+        found = self._routes.get(key)
+        if found is None:
+            route = self._rulebook.route(cost_class, account, egress, is_cancel=is_cancel, client=client, terms=terms)
             if route.rules not in self._pumps:
                 self._pumps[route.rules] = self._pump(route.rules)
-            self._routes[key] = (self._pumps[route.rules], route)
-        return self._routes[key]
+            found = self._routes[key] = (self._pumps[route.rules], route)
+        return found
 
     def _pump(self, rules: tuple[OwnedRule, ...]) -> Pump:
         return Pump(

@@ -41,8 +41,10 @@ class Meters:
         self._granted = {kind: _GRANTED.labels(venue, kind) for kind in CallKind}
         self._wait = {kind: _WAIT.labels(venue, kind) for kind in CallKind}
 
-    def granted(self, kind: CallKind, waited_s: float) -> None:
-        self._granted[kind].inc()
+    def granted(self, kind: CallKind, calls: int) -> None:
+        self._granted[kind].inc(calls)
+
+    def waited(self, kind: CallKind, waited_s: float) -> None:
         self._wait[kind].observe(waited_s)
 
     def decided(self, rule: str, kind: CallKind, *, units: int, remaining: int, foreign: int) -> None:

@@ -60,7 +60,7 @@ class Pump:
         self._emergency = emergency
         self._life_s = settings.grant_life_s
         self._meters = meters
-        self._consumption = consumption
+        self._spent = consumption.tally(budget.rules)
         self._venue_headers = venue_headers
         self._venue_time_ms = venue_time_ms
         self._asker = asker
@@ -75,11 +75,13 @@ class Pump:
         ticket: Ticket = asyncio.get_running_loop().create_future()
         waiter: Waiter[Ticket] = Waiter(client, weight, kind, units, deadline_s, ticket)
         try:
-            place = self.queue.add(waiter)
+            self.queue.add(waiter)
         except QueueFull:
             raise self._refusal(kind, "queue_full") from None
-        if self._forecast and not self.queue.judge(waiter, place, self._forecast):
-            raise self._refusal(kind, "limit", place)
+        if self._forecast:
+            place = self.queue.place(waiter)
+            if not self.queue.judge(waiter, place, self._forecast):
+                raise self._refusal(kind, "limit", place)
         self._wake(self)
         return waiter
 
@@ -137,6 +139,7 @@ class Pump:
             raise
         self._forecast = self._foresee(question, decision)
         if decision.granted:
+            self._budget.learn(decision.left)
             self._hand_out(question, decision)
         if self._forecast:
             for waiter, place in self.queue.judge_new(self._forecast):
@@ -172,6 +175,8 @@ class Pump:
     def _count(self, question: Question, decision: Decision, statuses: Sequence[RuleStatus]) -> None:
         for rank, kind in enumerate(KINDS):
             calls = question.wanted.of_rank(rank, decision.granted)
+            if calls:
+                self._meters.granted(kind, calls)
             for rule, of_rule, status in zip(self._budget.rules, question.units, statuses, strict=True):
                 if calls and rule.counted:  # ours are named for clients, of whom there may be many
                     self._meters.decided(
@@ -230,7 +235,7 @@ class Pump:
     # --- what becomes of grants: `grant.Issuer`
 
     def started(self, grant: Grant) -> None:
-        self._consumption.spent(grant.client, self._budget.rules, grant.units)
+        self._spent[grant.client, grant.units] += 1
 
     def answered(self, grant: Grant, headers: Mapping[str, str]) -> None:
         if grant.slots is None:

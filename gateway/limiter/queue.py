@@ -8,7 +8,7 @@ A waiter leaves when it is taken, when its deadline passes, or by itself; then t
 
 import heapq
 import math
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +25,8 @@ KINDS = tuple(CallKind)
 
 BATCH_MAX = 128
 """Calls asked for at once."""
+
+_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 _arrivals = count(1)  # over all queues, so that their heads can be compared
 
@@ -43,10 +45,15 @@ class Waiter(Generic[T]):
     units: tuple[int, ...]
     deadline_s: float
     ticket: T
+    rank: int = field(init=False)
+    """Of its kind, 0 being the most urgent."""
     turn: float = field(default=0.0)
     arrived: int = field(default=0)
     is_judged: bool = field(default=False)
     """Whether its chances were looked at; from then on its deadline is watched."""
+
+    def __post_init__(self) -> None:
+        self.rank = _RANKS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Forecast:
     """The rule that binds."""
 
     def is_like(self, waiter: Waiter[T]) -> bool:
-        return self.units == waiter.units and KINDS.index(waiter.kind) in self.ranks
+        return self.units == waiter.units and waiter.rank in self.ranks
 
     @property
     def again_s(self) -> float:
@@ -102,9 +109,10 @@ class _Line(Generic[T]):
         """Of the clients that wait, together; 1 if there are none."""
         return sum(self._weights.values()) or 1
 
-    def add(self, waiter: Waiter[T]) -> int:
-        """Join; answers how many of this kind are served before."""
-        self.tidy()
+    def add(self, waiter: Waiter[T]) -> None:
+        """Join."""
+        if self._moved_up:
+            self.tidy()
         own = self._of_client.get(waiter.client)
         if own is None:
             own = self._of_client[waiter.client] = deque()
@@ -113,11 +121,15 @@ class _Line(Generic[T]):
         else:
             waiter.turn = own[-1].turn + 1 / waiter.weight
         own.append(waiter)
-        return self._insert(waiter)
+        insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
+
+    def place(self, waiter: Waiter[T]) -> int:
+        """How many of this kind are served before."""
+        return bisect_left(self.ordered, (waiter.turn, waiter.arrived, waiter))
 
     def remove(self, waiter: Waiter[T], *, is_served: bool) -> None:
         own = self._of_client[waiter.client]
-        del self.ordered[bisect_left(self.ordered, (waiter.turn, waiter.arrived, waiter))]
+        del self.ordered[self.place(waiter)]
         if own[0] is waiter:
             own.popleft()
         else:
@@ -141,17 +153,11 @@ class _Line(Generic[T]):
             turn = max(self._served.get(client, 0.0), min(self._now, own[0].turn))
             for waiter in own:
                 if waiter.turn > turn:
-                    del self.ordered[bisect_left(self.ordered, (waiter.turn, waiter.arrived, waiter))]
+                    del self.ordered[self.place(waiter)]
                     waiter.turn = turn
-                    self._insert(waiter)
+                    insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
                 turn = waiter.turn + 1 / waiter.weight
         self._moved_up.clear()
-
-    def _insert(self, waiter: Waiter[T]) -> int:
-        entry = (waiter.turn, waiter.arrived, waiter)
-        place = bisect_left(self.ordered, entry)
-        self.ordered.insert(place, entry)
-        return place
 
 
 class WaitQueue(Generic[T]):
@@ -159,7 +165,7 @@ class WaitQueue(Generic[T]):
 
     def __init__(self, length_max: int):
         self._length_max = length_max
-        self._lines: dict[CallKind, _Line[T]] = {kind: _Line() for kind in KINDS}
+        self._lines: tuple[_Line[T], ...] = tuple(_Line() for _ in KINDS)
         self._deadlines: list[tuple[float, int, Waiter[T]]] = []
         self._unjudged = 0
         self._waiting: set[int] = set()
@@ -169,27 +175,30 @@ class WaitQueue(Generic[T]):
 
     def __iter__(self) -> Iterator[Waiter[T]]:
         """In the order in which they will be served."""
-        for line in self._lines.values():
+        for line in self._lines:
             line.tidy()
             for _, _, waiter in line.ordered:
                 yield waiter
 
-    def add(self, waiter: Waiter[T]) -> int:
-        """Join; answers how many are served before. Raises `QueueFull`."""
-        if len(self) >= self._length_max:
+    def add(self, waiter: Waiter[T]) -> None:
+        """Join. Raises `QueueFull`."""
+        if len(self._waiting) >= self._length_max:
             raise QueueFull
-        place = sum(len(self._lines[kind].ordered) for kind in KINDS[: KINDS.index(waiter.kind)])
         waiter.arrived = next(_arrivals)
         self._waiting.add(waiter.arrived)
         self._unjudged += 1
-        return place + self._lines[waiter.kind].add(waiter)
+        self._lines[waiter.rank].add(waiter)
+
+    def place(self, waiter: Waiter[T]) -> int:
+        """How many are served before one that waits."""
+        return sum(len(line.ordered) for line in self._lines[: waiter.rank]) + self._lines[waiter.rank].place(waiter)
 
     def leave(self, waiter: Waiter[T], *, is_served: bool = False) -> bool:
         """Whether it was still waiting."""
         if waiter.arrived not in self._waiting:
             return False
         self._waiting.remove(waiter.arrived)
-        self._lines[waiter.kind].remove(waiter, is_served=is_served)
+        self._lines[waiter.rank].remove(waiter, is_served=is_served)
         self._unjudged -= not waiter.is_judged
         return True
 
@@ -199,7 +208,7 @@ class WaitQueue(Generic[T]):
     def urgency(self) -> tuple[int, int]:
         """For comparing queues: kind and age of the head."""
         head = self.head()
-        return (len(KINDS), 0) if head is None else (KINDS.index(head.kind), head.arrived)
+        return (len(KINDS), 0) if head is None else (head.rank, head.arrived)
 
     def wanted(self, asker: int) -> Wanted:
         """The first calls that take as many units as the head, as far as one asks at once."""
@@ -207,10 +216,9 @@ class WaitQueue(Generic[T]):
         for waiter in islice(self, BATCH_MAX):
             if head is None or waiter.units != head.units:
                 break
-            calls[KINDS.index(waiter.kind)] += 1
-        lines = self._lines.values()
-        waiting = (len(line.ordered) if of_line else 0 for line, of_line in zip(lines, calls, strict=True))
-        return Wanted(tuple(calls), tuple(waiting), tuple(line.weight for line in lines), asker)
+            calls[waiter.rank] += 1
+        waiting = (len(line.ordered) if of_line else 0 for line, of_line in zip(self._lines, calls, strict=True))
+        return Wanted(tuple(calls), tuple(waiting), tuple(line.weight for line in self._lines), asker)
 
     def take(self, units: tuple[int, ...], granted: int, *, cancels: int) -> list[Waiter[T]]:
         """Remove the first waiters that can use a grant of `units`.
@@ -220,7 +228,7 @@ class WaitQueue(Generic[T]):
         taken: list[Waiter[T]] = []
         others = granted - cancels
         for waiter in self:
-            is_cancel = waiter.kind is CallKind.CANCEL
+            is_cancel = waiter.rank == 0
             if len(taken) == granted or (others == 0 and not is_cancel):
                 break
             if waiter.units == units:

@@ -5,6 +5,7 @@ it is not. Debts are the other way round: units spent without Redis are entered 
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
@@ -14,7 +15,7 @@ from gateway.limiter.claims import RANKS, Wanted
 from gateway.limiter.headers import Sight, latest
 from gateway.limiter.plan import Outlook
 from gateway.limiter.rules import OwnedRule
-from gateway.limiter.spend import Ask
+from gateway.limiter.spend import Ask, Left
 from gateway.store.client import Store
 from gateway.store.scripts import Script
 from gateway.store.wire import Argument
@@ -46,11 +47,19 @@ class SharedBudget:
         self._unmade: Counter[tuple[Slots, Units]] = Counter()
         self._sight: Sight | None = None
         self._debts: Counter[Units] = Counter()
+        self._known, self._known_s = [0] * len(rules), 0.0
         self.rules = rules
 
     def asks(self, units: Units) -> tuple[Ask, ...]:
         """What a call takes, per rule."""
-        return tuple(rule.ask(of_rule) for rule, of_rule in zip(self.rules, units, strict=True))
+        now_s = time.monotonic()
+        is_recent = [now_s - self._known_s < rule.memory_s for rule in self.rules]
+        known = [takings if recent else 0 for takings, recent in zip(self._known, is_recent, strict=True)]
+        return tuple(rule.ask(*pair) for rule, *pair in zip(self.rules, units, known, strict=True))
+
+    def learn(self, left: Iterable[Left]) -> None:
+        """Units were just taken: remember how far the rules' states have come, to know an old copy of one."""
+        self._known, self._known_s = [of_rule.takings for of_rule in left], time.monotonic()
 
     def spend(self, asks: tuple[Ask, ...], wanted: Wanted, *, forced: bool = False) -> asyncio.Future[list[int]]:
         """Spend for some of the calls `wanted`; await the result for the reply, which `Decision.from_reply` reads.
@@ -61,7 +70,7 @@ class SharedBudget:
         for rank in zip(wanted.calls, wanted.waiting, wanted.weights, strict=True):
             args += rank
         for rule, ask in zip(self.rules, asks, strict=True):
-            args += (ask.limit, ask.reserve, ask.period_us, ask.units, rule.ttl_ms)
+            args += (ask.limit, ask.reserve, ask.period_us, ask.units, rule.ttl_ms, ask.known)
         return self._store.run(_SPEND, self._spend_keys, args)
 
     async def look(self) -> Mapping[OwnedRule, Outlook]:

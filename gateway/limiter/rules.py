@@ -31,8 +31,13 @@ class OwnedRule:
     period_us: int
     ttl_ms: int
 
-    def ask(self, units: int) -> Ask:
-        return Ask(self.limit, self.reserve, self.period_us, units)
+    @property
+    def memory_s(self) -> float:
+        """A state of which units were taken less than this ago has not expired: if it is gone, it was lost."""
+        return self.ttl_ms / 2000
+
+    def ask(self, units: int, known: int = 0) -> Ask:
+        return Ask(self.limit, self.reserve, self.period_us, units, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,18 @@
 -- KEYS  the epoch, then one state per rule
 -- ARGV  forced (1: take them even if they do not fit), hard timeout in µs, who asks,
 --       then for each of four ranks, most urgent first: calls (all 0: only look), calls waiting, weight,
---       then for each rule: limit, units only the first rank may use, period in µs, units per call, ms to keep the state
+--       then for each rule: limit, units only the first rank may use, period in µs, units per call, ms to keep the state,
+--       how many times units were taken, as far as the asker knows
 -- Reply granted, number of the rule that binds (0: none), µs until to ask again,
---       then for each rule: units left, µs until all are back, flight slot, units others spent,
+--       then for each rule: units left, µs until all are back, flight slot, units others spent, takings,
 --       then for each call not granted: µs until it could be, if every call in flight were answered now
 
 local PROBE_POLL = 50000
 local forced, hard = ARGV[1] == '1', tonumber(ARGV[2])
 
-local function create(key, period, blocked, ttl)
+local function create(key, period, blocked, ttl, takings)
   redis.call('DEL', key)
-  local state = {period = period, hard = hard, offset = 0, blocked = blocked, probe = 0, now = clock,
+  local state = {period = period, hard = hard, offset = 0, blocked = blocked, probe = 0, takings = takings, now = clock,
     flight = ring('f', period + hard, 0, 0, 0), back = ring('r', period, 0, 0, 0)}
   save(key, state)
   redis.call('PEXPIRE', key, text(ttl + math.max(0, (blocked - clock) / 1000)))
@@ -28,7 +29,7 @@ local function create_after_epoch(key, period, ttl)
     epoch = clock
     redis.call('SET', KEYS[1], text(epoch))
   end
-  return create(key, period, math.min(epoch, clock) + period + hard, ttl)
+  return create(key, period, math.min(epoch, clock) + period + hard, ttl, 0)
 end
 
 -- How long calls beyond the number that may go (nil: any) have to wait at least.
@@ -130,13 +131,17 @@ local function forecast(rule, first, last, needed)
 end
 
 for i = 2, #KEYS do
-  local at = 16 + 5 * (i - 2)
+  local at = 16 + 6 * (i - 2)
   local period, ttl = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
-  local state = load(KEYS[i])
-  if state and (state.period ~= period or state.hard ~= hard) then
+  local state, known = load(KEYS[i]), tonumber(ARGV[at + 5])
+  if known > (state and state.takings or 0) then
+    -- An old copy: what was taken since is not in it, so wait until all of that is back.
+    local until_back = clock + period + hard
+    state = create(KEYS[i], period, math.max(state and state.blocked or 0, until_back), ttl, known)
+  elseif state and (state.period ~= period or state.hard ~= hard) then
     -- Another configuration: its slots mean other times, so wait until all of them are over.
     local over = math.max(state.period, period) + math.max(state.hard, hard)
-    state = create(KEYS[i], period, math.max(state.blocked, clock + over), ttl)
+    state = create(KEYS[i], period, math.max(state.blocked, clock + over), ttl, state.takings)
   end
   state = state or create_after_epoch(KEYS[i], period, ttl)
   sweep(KEYS[i], state, state.flight)
@@ -158,6 +163,7 @@ for _, rule in ipairs(rules) do
   if granted > 0 then
     local seen = state.flight.last
     slot = put(rule.key, state, state.flight, units)
+    state.takings = state.takings + 1
     if state.probe ~= 0 then
       state.probe = state.now + state.period + state.hard
     end
@@ -182,6 +188,7 @@ for _, rule in ipairs(rules) do
   reply[#reply + 1] = math.max(back_in, state.blocked - state.now, 0)
   reply[#reply + 1] = slot
   reply[#reply + 1] = state.view and state.now < state.view.ends and state.view.foreign or 0
+  reply[#reply + 1] = state.takings
 end
 
 -- Further calls of a rank that would fit if nobody else waited.

@@ -8,7 +8,8 @@ however long requests travel, holds more than L arrivals. A bucket refilled at L
 When units come back is kept in 128 slots per span, each rounded up to its end: early never, late by under 1 %.
 
 All of a call's rules are debited or none. Lower classes leave a reserve in every rule; only cancels may use it.
-If the state is lost, rules stay closed until everything that can have been in use has come back.
+If the state is lost, or is an older one than an asker has seen (a copy that lagged behind was made the primary), rules
+stay closed until everything that can have been in use has come back.
 
 Who asks and does not get all of it leaves a *claim* (`claims`), and others leave it its share. A venue that says how
 much is left is believed where it says less (`venue_view`). After a refusal one call goes first, alone.
@@ -34,6 +35,8 @@ class Ask:
     """Units of the limit that only cancels may use."""
     period_us: int
     units: int
+    known: int = 0
+    """How many times units were taken, as far as the asker knows: a state that knows of fewer is an old copy."""
 
     def usable(self, rank: int) -> int:
         """Units that calls of this urgency may have in use."""
@@ -51,6 +54,8 @@ class Left:
     """Where the units in flight are kept; 0 if nothing was granted."""
     foreign: int
     """Units of the venue's present window that somebody else spent."""
+    takings: int
+    """How many times units were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,12 @@ class Decision:
     @classmethod
     def from_reply(cls, reply: Sequence[int], rules: int) -> "Decision":
         """Read the reply of the script `spend.lua` for a call of `rules` rules."""
-        waits_at = 3 + 4 * rules
+        waits_at = 3 + 5 * rules
         return cls(
             granted=reply[0],
             binding=reply[1] - 1 if reply[1] else None,
             again_us=reply[2],
-            left=tuple(Left(*reply[at : at + 4]) for at in range(3, waits_at, 4)),
+            left=tuple(Left(*reply[at : at + 5]) for at in range(3, waits_at, 5)),
             waits_us=tuple(reply[waits_at:]),
         )
 
@@ -114,6 +119,7 @@ class RuleState:
     blocked_until_us: int
     clock_us: int
     offset_us: int = 0
+    takings: int = 0
     probe_us: int = 0
     """0: open. -1: the next call goes alone. Above: one call is on its way, and counts as lost at that time."""
     flight: Ring = field(init=False)
@@ -293,7 +299,9 @@ class Ledger:
 
     def _state(self, key: str, ask: Ask, clock_us: int) -> RuleState:
         state, hard_us = self.states.get(key), self.hard_timeout_us
-        if state is None:
+        if ask.known > (state.takings if state else 0):
+            closed_until_us = max(state.blocked_until_us if state else 0, clock_us + ask.period_us + hard_us)
+        elif state is None:
             if self.epoch_us is None:
                 self.epoch_us = clock_us
             closed_until_us = min(self.epoch_us, clock_us) + ask.period_us + hard_us
@@ -302,7 +310,8 @@ class Ledger:
             closed_until_us = max(state.blocked_until_us, clock_us + over_us)
         else:
             return state
-        self.states[key] = RuleState(ask.period_us, hard_us, closed_until_us, clock_us)
+        takings = max(ask.known, state.takings if state else 0)
+        self.states[key] = RuleState(ask.period_us, hard_us, closed_until_us, clock_us, takings=takings)
         return self.states[key]
 
 
@@ -313,6 +322,7 @@ def _ceil(number: int, divisor: int) -> int:
 def _take(view: _View, granted: int, clock_us: int) -> Left:
     state, ask, now_us = view.state, view.ask, view.now_us
     slot = state.put(state.flight, granted * ask.units, clock_us) if granted else 0
+    state.takings += granted > 0
     if granted and state.probe_us:
         state.probe_us = now_us + state.period_us + state.hard_timeout_us
     back_in_us = 0
@@ -324,7 +334,7 @@ def _take(view: _View, granted: int, clock_us: int) -> Left:
     if view.venue_left is not None:
         left = min(left, view.venue_left - granted * ask.units)
     foreign = state.venue.foreign if state.venue is not None and now_us < state.venue.until_us else 0
-    return Left(max(0, left), max(back_in_us, state.blocked_until_us - now_us, 0), slot, foreign)
+    return Left(max(0, left), max(back_in_us, state.blocked_until_us - now_us, 0), slot, foreign, state.takings)
 
 
 def _foresee(views: list[_View], granted: int, total: int) -> tuple[int | None, int, list[int]]:

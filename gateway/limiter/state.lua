@@ -1,8 +1,8 @@
 -- What the limiter's scripts share: the state of one rule. `spend.py` is the same in Python, and the place to read first.
 --
 -- One hash per rule and owner, absent while nothing is in use:
---   s          twelve numbers, packed because one field costs a third of twelve:
---              period, hard timeout; last Redis time seen, what to add to it; closed until; probe;
+--   s          thirteen numbers, packed because one field costs a third of thirteen:
+--              period, hard timeout; last Redis time seen, what to add to it; closed until; probe; times units were taken;
 --              in flight: units, last slot swept, last slot used; the same for units on their way back
 --   f<n> r<n>  units in flight or on their way back, free again when slot n is reached: at n * width, so never early
 --   q          claims, if any: six numbers each (`claims.py`)
@@ -12,7 +12,7 @@
 -- Time that went backwards counts as time that stood still: the state keeps what to add to Redis' time.
 
 local SLOTS = 128
-local LAYOUT = '<dddddddddddd'
+local LAYOUT = '<ddddddddddddd'
 local VIEW_LAYOUT = '<ddddddd'
 local seconds_and_micros = redis.call('TIME')
 local clock = seconds_and_micros[1] * 1000000 + seconds_and_micros[2]
@@ -26,7 +26,7 @@ local function ring(tag, span, held, head, last)
 end
 
 local function save(key, s)
-  redis.call('HSET', key, 's', struct.pack(LAYOUT, s.period, s.hard, clock, s.offset, s.blocked, s.probe,
+  redis.call('HSET', key, 's', struct.pack(LAYOUT, s.period, s.hard, clock, s.offset, s.blocked, s.probe, s.takings,
     s.flight.held, s.flight.head, s.flight.last, s.back.held, s.back.head, s.back.last))
 end
 
@@ -41,7 +41,7 @@ local function load(key)
   if not packed[1] then
     return nil
   end
-  local period, hard, seen, offset, blocked, probe, fu, fh, fl, ru, rh, rl = struct.unpack(LAYOUT, packed[1])
+  local period, hard, seen, offset, blocked, probe, takings, fu, fh, fl, ru, rh, rl = struct.unpack(LAYOUT, packed[1])
   if clock < seen then
     offset = offset + seen - clock
   end
@@ -51,8 +51,8 @@ local function load(key)
     view = {limit = limit, used = used, ours = ours, foreign = foreign, window = window, ends = ends, wary = wary}
   end
   return {
-    period = period, hard = hard, offset = offset, blocked = blocked, probe = probe, now = clock + offset,
-    changed = clock < seen, claims = packed[2], view = view,
+    period = period, hard = hard, offset = offset, blocked = blocked, probe = probe, takings = takings,
+    now = clock + offset, changed = clock < seen, claims = packed[2], view = view,
     flight = ring('f', period + hard, fu, fh, fl), back = ring('r', period, ru, rh, rl)
   }
 end

@@ -48,11 +48,10 @@ def test_the_most_urgent_is_served_first_and_equals_in_order_of_arrival() -> Non
     assert len(queue) == 0
 
 
-def test_add_answers_how_many_are_before() -> None:
-    queue = queue_of(waiter(ORDER, "a"), waiter(MARKET, "b"))
-    assert queue.add(waiter(READ, "c")) == 1
-    assert queue.add(waiter(MARKET, "d")) == 3
-    assert queue.add(waiter(CANCEL, "e")) == 0
+def test_a_place_is_how_many_are_before() -> None:
+    waiters = [waiter(ORDER, "a"), waiter(MARKET, "b"), waiter(READ, "c"), waiter(MARKET, "d"), waiter(CANCEL, "e")]
+    queue = queue_of(*waiters)
+    assert {one.ticket: queue.place(one) for one in waiters} == {"e": 0, "a": 1, "c": 2, "b": 3, "d": 4}
 
 
 def names(queue: WaitQueue[str]) -> list[str]:
