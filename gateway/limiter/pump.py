@@ -252,10 +252,12 @@ class Pump:
         if grant.slots is None:
             self._owe(grant)
 
-    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None) -> None:
-        self._meters.incident("venue_refused")
+    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
+        self._meters.incident("venue_banned" if is_ban else "venue_refused")
         self._budget.settle()
-        self._budget.block(self._narrowest(self._sight(grant, headers)), retry_after_s)
+        of_address = [rule for rule in self._budget.rules if rule.counted and rule.scope is LimitScope.IP]
+        banned = of_address if is_ban else []
+        self._budget.block(banned or self._narrowest(self._sight(grant, headers)), retry_after_s)
         self._forecast = None
         self._wake(self)
 
