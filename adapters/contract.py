@@ -134,11 +134,26 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitHeaders:
+    """Headers in which a venue tells how much is left, in lower case: of the rule that has this limit."""
+
+    limit: str
+    remaining: str
+    reset_unix_s: str
+    """When the window ends, by the venue's clock; rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """A venue's limits: its rules, and for each cost class the rules it debits with how many units."""
 
     rules: tuple[LimitRule, ...]
     debits: Mapping[str, tuple[tuple[str, int], ...]]
+    calls: tuple[Call, ...] = ()
+    """The calls there are."""
+    headers: LimitHeaders | None = None
+    tiers: tuple[Mapping[str, int], ...] = ()
+    """For each tier above the ordinary one, by rule: how many times the limit its accounts have."""
 
 
 # --- what an adapter asks of its user
@@ -156,8 +171,8 @@ class Grant(Protocol):
     def answered(self, headers: Mapping[str, str]) -> None:
         """Say that the venue has answered; its headers may carry its own view of the budget."""
 
-    def refused(self, retry_after_s: float | None) -> None:
-        """Say that the venue answered with "too many requests"."""
+    def refused(self, retry_after_s: float | None, *, is_ban: bool = False) -> None:
+        """Say that the venue answered with "too many requests"; `is_ban`: it will hear no more from this address."""
 
 
 class Throttle(Protocol):

@@ -24,12 +24,13 @@ from gateway.api import document, handlers
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
+from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
 from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
 from gateway.journal import Journals
-from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.orders.cancelling import Cancelling
@@ -132,6 +133,7 @@ class _Parts:
         self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
         self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
         self.venues = open_venues(settings, self.transport, self.clocks)
+        check_budgets(settings, self.venues)
         self.vault = TokenVault(secrets_read.seal)
         self.opened = self.open_accounts(settings, secrets_read)
 
@@ -143,6 +145,9 @@ class _Parts:
 
 def _take_up(parts: _Parts, services: Services, settings: Settings) -> None:
     opened = parts.open_accounts(settings, Secrets(settings))
+    check_budgets(settings, parts.venues)
+    for name, limiter in services.limiters.items():
+        limiter.take_up(account_terms(settings, name))
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
 
@@ -159,7 +164,16 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     store = await stack.enter_async_context(Store.open(redis_url, timeout_s=settings.redis.timeout_s))
     parts.vault.open(store)
     limiters = {
-        name: await stack.enter_async_context(Limiter(store, name, venue.limits, _limiter_settings(settings)))
+        name: await stack.enter_async_context(
+            Limiter(
+                store,
+                name,
+                venue.limits,
+                limiter_settings(settings, name),
+                terms=parts.clients.terms,
+                venue_time_ms=clocks[name].venue_time_ms,
+            )
+        )
         for name, venue in opened.items()
     }
 
@@ -262,17 +276,6 @@ class _Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _limiter_settings(settings: Settings) -> LimiterSettings:
-    config = settings.limiter
-    return LimiterSettings(
-        hard_timeout_s=config.hard_timeout_ms / 1000,
-        max_wait_s=config.max_wait_ms / 1000,
-        reserve_share=config.reserve_share,
-        queue_max=config.queue_max,
-        assume_unspent=config.assume_unspent,
-    )
 
 
 def _feed_settings(settings: Settings) -> FeedSettings:

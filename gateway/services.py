@@ -53,11 +53,11 @@ class Services:
     market_reads: MarketReads
     journals: Journals
 
-    def public_throttle(self, venue: VenueName, client: str) -> Throttle:
+    def public_throttle(self, venue: VenueName, client: str, max_wait_s: float | None) -> Throttle:
         """The budget of a venue's public reads, as one caller sees it."""
-        return public_throttle(self.limiters[venue], client)
+        return public_throttle(self.limiters[venue], client, max_wait_s)
 
 
-def public_throttle(limiter: Limiter, client: str) -> Throttle:
+def public_throttle(limiter: Limiter, client: str, max_wait_s: float | None = None) -> Throttle:
     """A limiter's budget for calls that no account makes."""
-    return limiter.throttle(client=client, account=None, egress=EGRESS)
+    return limiter.throttle(client=client, account=None, egress=EGRESS, max_wait_s=max_wait_s)

@@ -32,6 +32,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+MaxShare = Annotated[float, Field(gt=0, le=1)]
+Weight = Annotated[int, Field(ge=1, le=1000)]
 
 
 def _check_entry(entry: str) -> str:
@@ -156,6 +159,10 @@ class VenueConfig(_Section):
     read_timeout_s: float = Field(default=5, gt=0, le=60)
     order_timeout_s: float = Field(default=1.5, gt=0, le=60)
     limits: dict[str, LimitOverride] = {}
+    foreign_budget: Share = 0
+    """The part of its limits by address that is left to others behind the same address."""
+    pace: dict[str, Annotated[int, Field(ge=2, le=100)]] = {}
+    """By rule: into how many equal parts of its period the limit is spread."""
 
     @model_validator(mode="after")
     def _both_urls(self) -> Self:
@@ -169,11 +176,17 @@ class VenueConfig(_Section):
 class AccountConfig(_Section):
     venue: Name
     credentials: dict[str, SecretSource] = {}
+    vip_level: int = Field(default=0, ge=0)
+    """Which of the venue's tiers it is in, where the venue has any: its limits grow with it."""
+    foreign_budget: Share = 0
+    """The part of its own limits that is left to others who use the same account."""
 
 
 class ProfileConfig(_Section):
     scopes: frozenset[Scope] | None = None
     max_wait_ms: Milliseconds | None = None
+    weight: Weight | None = None
+    max_share: MaxShare | None = None
 
 
 class ClientConfig(_Section):
@@ -185,6 +198,10 @@ class ClientConfig(_Section):
     """SHA-256 of each secret that is good for this client; two while one replaces the other."""
     ip_allow: AddressEntries = ()
     max_wait_ms: Milliseconds | None = None
+    weight: Weight | None = None
+    """Turns at a venue's budget that it gets for each turn of a client of weight 1."""
+    max_share: MaxShare | None = None
+    """The most of any limit that its calls, cancels apart, may have in use."""
 
 
 class LimiterConfig(_Section):

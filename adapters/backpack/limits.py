@@ -40,7 +40,12 @@ FILLS = Call("fills", CallKind.ACCOUNT_READ, "account_historical")
 BALANCES = Call("balances", CallKind.ACCOUNT_READ, "account")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "account")
 
+_CALLS = (
+    *(SERVER_TIME, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL),
+    *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
+)
+
 
 def limits_with(overrides: Mapping[str, tuple[int, int]]) -> Limits:
     """The rules, some replaced by `{name: (limit, period_ms)}`; raises `ValueError` for a name that is not one."""
-    return Limits(rules=overridden(_RULES, overrides, of="backpack"), debits=_DEBITS)
+    return Limits(rules=overridden(_RULES, overrides, of="backpack"), debits=_DEBITS, calls=_CALLS)

@@ -1,14 +1,14 @@
 """Zanbara's rate limits as data, and which call costs what.
 
 Five classes of calls; private ones are counted per address and per API key at once, in windows of a minute. The test
-network counts nothing. A VIP level multiplies the limits of the last three classes: override the rules then. Source:
+network counts nothing. A VIP level multiplies the limits of the last three classes. Source:
 docs.zanbarax.com, "rate limits" (`/api-zong-lan/rate-limits`); that a login counts as a system call is inferred.
 """
 
 from collections.abc import Mapping
 
 from adapters.common.rules import overridden
-from adapters.contract import Call, CallKind, LimitRule, Limits, LimitScope
+from adapters.contract import Call, CallKind, LimitHeaders, LimitRule, Limits, LimitScope
 
 _MINUTE_MS = 60_000
 
@@ -31,6 +31,18 @@ _DEBITS: Mapping[str, tuple[tuple[str, int], ...]] = {
     "batch": (("ip_batch", 1), ("account_batch", 1)),
 }
 
+_HEADERS = LimitHeaders("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+
+
+def _tier(query: int, trade: int, batch: int) -> Mapping[str, int]:
+    """That the limits by address are multiplied too is inferred."""
+    times = {"query": query, "trade": trade, "batch": batch}
+    return {f"{scope}_{kind}": by for scope in ("ip", "account") for kind, by in times.items()}
+
+
+_TIERS = (_tier(2, 2, 2), _tier(5, 3, 3), _tier(10, 5, 5), _tier(20, 10, 10))
+"""VIP 1 to 3, and the market makers'."""
+
 SERVER_TIME = Call("server_time", CallKind.MARKET_READ, "system")
 LOG_IN = Call("log_in", CallKind.CANCEL, "system")
 """As urgent as a cancel, since without a token not even that can be sent."""
@@ -47,6 +59,11 @@ FILLS = Call("fills", CallKind.ACCOUNT_READ, "query")
 BALANCES = Call("balances", CallKind.ACCOUNT_READ, "query")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "query")
 
+_CALLS = (
+    *(SERVER_TIME, LOG_IN, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL),
+    *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
+)
+
 
 def limits_of(environment: str, overrides: Mapping[str, tuple[int, int]]) -> Limits:
     """The rules of an environment, some replaced by `{name: (limit, period_ms)}`.
@@ -55,5 +72,6 @@ def limits_of(environment: str, overrides: Mapping[str, tuple[int, int]]) -> Lim
     """
     if environment == "testnet":
         rules = overridden((), overrides, of="zanbara's testnet")
-        return Limits(rules=rules, debits=dict.fromkeys(_DEBITS, ()))
-    return Limits(rules=overridden(_RULES, overrides, of="zanbara"), debits=_DEBITS)
+        return Limits(rules=rules, debits=dict.fromkeys(_DEBITS, ()), calls=_CALLS, tiers=_TIERS)
+    rules = overridden(_RULES, overrides, of="zanbara")
+    return Limits(rules=rules, debits=_DEBITS, calls=_CALLS, headers=_HEADERS, tiers=_TIERS)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -15,6 +16,7 @@ from gateway.services import Services
 from gateway.settings import Scope
 
 BODY_MAX_BYTES = 64 * 1024
+MAX_WAIT_MAX_MS = 600_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,8 +35,22 @@ TheServices = Annotated[Services, Depends(services)]
 TheContext = Annotated[RequestContext, Depends(context)]
 
 
-def authenticated(request_context: TheContext) -> Client:
-    """The client of a valid token."""
+def _max_wait_s(request: Request) -> float | None:
+    """How long this request may wait for a venue's budget, if it says."""
+    text = request.headers.get("x-max-wait-ms")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) <= MAX_WAIT_MAX_MS):
+        raise Refusal(
+            Code.INVALID_PARAMETER,
+            f"X-Max-Wait-Ms must be whole milliseconds, at most {MAX_WAIT_MAX_MS}",
+            field="X-Max-Wait-Ms",
+        )
+    return int(text) / 1000
+
+
+def authenticated(request: Request, request_context: TheContext) -> Client:
+    """The client of a valid token, with the wait that this request allows."""
     if request_context.auth_refusal is not None:
         raise request_context.auth_refusal
     client = request_context.client
@@ -43,7 +59,8 @@ def authenticated(request_context: TheContext) -> Client:
             Code.AUTHENTICATION_FAILED,
             "a token is needed: POST /v1/auth/token, then send `Authorization: Bearer <token>`",
         )
-    return client
+    max_wait_s = _max_wait_s(request)
+    return client if max_wait_s is None else replace(client, max_wait_s=max_wait_s)
 
 
 def may(scope: Scope) -> Callable[[Client, RequestContext], Client]:
@@ -55,19 +72,29 @@ def may(scope: Scope) -> Callable[[Client, RequestContext], Client]:
     return check
 
 
-def public_reader(request: Request, request_context: TheContext) -> str:
-    """Whose budget a public read spends: the client's, or nobody's where no token is needed."""
+@dataclass(frozen=True, slots=True)
+class PublicCaller:
+    """Whose budget a public read spends, and how long it may wait for it; None: as configured."""
+
+    name: str
+    max_wait_s: float | None
+    is_client: bool
+
+
+def public_reader(request: Request, request_context: TheContext) -> PublicCaller:
+    """The client, or nobody where no token is needed."""
     if request_context.client is None and services(request).settings.auth.public:
         if request_context.auth_refusal is not None:
             raise request_context.auth_refusal
-        return f"address {request_context.address}"
-    return admitted(authenticated(request_context), Scope.READ, request_context.address).name
+        return PublicCaller(f"address {request_context.address}", _max_wait_s(request), is_client=False)
+    client = admitted(authenticated(request, request_context), Scope.READ, request_context.address)
+    return PublicCaller(client.name, client.max_wait_s, is_client=True)
 
 
 Reader = Annotated[Client, Depends(may(Scope.READ))]
 Trader = Annotated[Client, Depends(may(Scope.TRADE))]
 Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
-PublicReader = Annotated[str, Depends(public_reader)]
+PublicReader = Annotated[PublicCaller, Depends(public_reader)]
 
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]
 PageLimit = Annotated[int, Query(ge=1, le=100)]

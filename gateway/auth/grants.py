@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.models import AccountName
 from gateway.addresses import AllowList
 from gateway.errors import Code, Refusal
+from gateway.limiter import ClientTerms
 from gateway.settings import AccountAccess, ClientConfig, ProfileConfig, Scope, Settings
 
 
@@ -24,6 +25,8 @@ class Client:
     max_wait_s: float | None
     version: str
     key_sha256: tuple[str, ...]
+    terms: ClientTerms = field(default_factory=ClientTerms)
+    """How it shares the venues' budgets with others."""
 
     def may(self, scope: Scope) -> bool:
         """Whether it has the scope; to trade includes to cancel."""
@@ -42,6 +45,9 @@ def admitted(client: Client, scope: Scope, address: str) -> Client:
     if not client.may(scope):
         raise Refusal(Code.PERMISSION_DENIED, f"client {client.name} lacks the scope {scope.value!r}")
     return client
+
+
+_ORDINARY = ClientTerms()
 
 
 class Clients:
@@ -63,6 +69,11 @@ class Clients:
 
     def get(self, name: str) -> Client | None:
         return self._by_name.get(name)
+
+    def terms(self, name: str) -> ClientTerms:
+        """How a client shares; one that is not configured, such as ourselves, as any other."""
+        client = self._by_name.get(name)
+        return client.terms if client else _ORDINARY
 
     def with_secret(self, name: str, secret: str) -> Client | None:
         """The client of this name, if the secret is one of its own.
@@ -90,6 +101,9 @@ def _client(name: str, config: ClientConfig, profile: ProfileConfig | None) -> C
         max_wait_s=None if max_wait_ms is None else max_wait_ms / 1000,
         version=_version(config, scopes),
         key_sha256=config.key_sha256,
+        terms=ClientTerms(
+            weight=config.weight or profile.weight or 1, max_share=config.max_share or profile.max_share or 1.0
+        ),
     )
 
 

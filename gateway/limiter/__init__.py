@@ -1,8 +1,9 @@
 """The budget of venue requests that all clients, accounts and replicas share. What the limits are, venues say."""
 
 from gateway.limiter.limiter import Limiter
+from gateway.limiter.plan import Plan
 from gateway.limiter.rules import RuleStatus
-from gateway.limiter.settings import LimiterSettings
+from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.throttle import ON_SPENT, Throttle
 
-__all__ = ["ON_SPENT", "Limiter", "LimiterSettings", "RuleStatus", "Throttle"]
+__all__ = ["ON_SPENT", "AccountTerms", "ClientTerms", "Limiter", "LimiterSettings", "Plan", "RuleStatus", "Throttle"]

@@ -1,4 +1,4 @@
--- Close rules because the venue said "too many": for every replica, at once.
+-- Close rules because the venue said "too many": for every replica, at once. Then one call goes alone.
 --
 -- KEYS  one state per rule
 -- ARGV  µs to stay closed; 0: one period
@@ -10,7 +10,7 @@ for i = 1, #KEYS do
     if span == 0 then
       span = state.period
     end
-    state.blocked = math.max(state.blocked, state.now + span)
+    state.blocked, state.probe = math.max(state.blocked, state.now + span), -1
     save(KEYS[i], state)
     local ttl = redis.call('PTTL', KEYS[i])
     redis.call('PEXPIRE', KEYS[i], text(ttl + (state.blocked - state.now) / 1000))

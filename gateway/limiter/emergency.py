@@ -1,7 +1,10 @@
 """Cancels while Redis is away: the share of the reserve that one replica may count on."""
 
+from gateway.limiter.claims import Wanted
 from gateway.limiter.rules import OwnedRule
 from gateway.limiter.spend import Ask, Ledger
+
+_ONE_CANCEL = Wanted((1, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 1))
 
 
 class Emergency:
@@ -20,4 +23,4 @@ class Emergency:
             Ask(max(of_rule, rule.reserve // self.replicas), 0, rule.period_us, of_rule)
             for rule, of_rule in zip(rules, units, strict=True)
         ]
-        return self._ledger.spend([rule.key for rule in rules], asks, 1, now_us).granted == 1
+        return self._ledger.spend([rule.key for rule in rules], asks, _ONE_CANCEL, now_us).granted == 1

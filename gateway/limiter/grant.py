@@ -12,7 +12,10 @@ from gateway.limiter.rules import RuleStatus
 class Issuer(Protocol):
     """Who takes a grant back. Each grant ends in at most one of `answered`, `unmade` and `unheard`."""
 
-    def answered(self, grant: "Grant") -> None:
+    def started(self, grant: "Grant") -> None:
+        """The first byte is about to go."""
+
+    def answered(self, grant: "Grant", headers: Mapping[str, str]) -> None:
         """The venue answered: the units return one period from now."""
 
     def unmade(self, grant: "Grant") -> None:
@@ -21,7 +24,7 @@ class Issuer(Protocol):
     def unheard(self, grant: "Grant") -> None:
         """Something was sent and no answer seen: the units return by themselves."""
 
-    def refused(self, retry_after_s: float | None) -> None:
+    def refused(self, grant: "Grant", headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
         """The venue said too many; comes besides `answered`."""
 
     def expired(self) -> None:
@@ -31,13 +34,17 @@ class Issuer(Protocol):
 class Grant:
     """One grant; `adapters.contract.Grant` says how it is used."""
 
-    __slots__ = ("_expires_s", "_has_ended", "_has_started", "_issuer", "_venue", "slots", "tightest", "units")
+    __slots__ = (
+        *("_expires_s", "_has_ended", "_has_started", "_headers", "_issuer", "_venue"),
+        *("client", "slots", "tightest", "units"),
+    )
 
     def __init__(
         self,
         issuer: Issuer,
         venue: VenueName,
         *,
+        client: str,
         expires_s: float,
         units: tuple[int, ...],
         slots: tuple[int, ...] | None,
@@ -49,6 +56,8 @@ class Grant:
         self._expires_s = expires_s
         self._has_started = False
         self._has_ended = False
+        self._headers: Mapping[str, str] = {}
+        self.client = client
         self.units = units
         self.slots = slots
         self.tightest = tightest
@@ -60,17 +69,19 @@ class Grant:
             self._issuer.expired()
             raise GrantExpired(self._venue, "leave to send was given too long ago")
         self._has_started = True
+        self._issuer.started(self)
 
-    def answered(self, headers: Mapping[str, str]) -> None:  # the venue's own view is not read yet
+    def answered(self, headers: Mapping[str, str]) -> None:
         """Say that the venue has answered. Safe to repeat."""
         if self._has_started and not self._has_ended:
             self._has_ended = True
-            self._issuer.answered(self)
+            self._headers = headers
+            self._issuer.answered(self, headers)
 
-    def refused(self, retry_after_s: float | None) -> None:
+    def refused(self, retry_after_s: float | None, *, is_ban: bool = False) -> None:
         """Say that the venue answered "too many requests": the rule closes on every replica."""
         self.answered({})
-        self._issuer.refused(retry_after_s)
+        self._issuer.refused(self, self._headers, retry_after_s, is_ban=is_ban)
 
     def leave(self) -> None:
         """End a grant whose user is done with it. Safe to repeat."""

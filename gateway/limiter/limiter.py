@@ -1,7 +1,8 @@
 """The limiter of one venue in one process: gives leave to call, in order of urgency, and keeps Redis asked.
 
 Every request to the venue passes here, our own housekeeping included. All replicas and accounts share the budget, which
-is in Redis; order among waiters is kept within this process, and among processes by the reserve that only cancels use.
+is in Redis, and so is whose turn it is: order among waiters is kept within this process (`queue`), and among processes
+by what each has waiting (`claims`).
 
 - Below cancels nobody may use the reserve: orders and reads leave it to them.
 - Redis away: cancels go on (`emergency`), everything else is refused.
@@ -11,8 +12,11 @@ is in Redis; order among waiters is kept within this process, and among processe
 import asyncio
 import logging
 import math
+import secrets
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -20,13 +24,15 @@ from uuid import uuid4
 from adapters.contract import Call, CallKind, Limits
 from adapters.models import AccountName, VenueName
 from gateway.errors import StoreUnavailable
+from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.metrics import Meters
+from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.pump import Pump, Question
-from gateway.limiter.redis_spend import SharedBudget
+from gateway.limiter.redis_spend import LOOK, SharedBudget
 from gateway.limiter.rules import OwnedRule, Route, Rulebook, RuleStatus
-from gateway.limiter.settings import LimiterSettings
+from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.spend import Decision
 from gateway.limiter.throttle import Throttle
 from gateway.store import keys
@@ -42,17 +48,30 @@ _log = logging.getLogger(__name__)
 class Limiter:
     """The budget of one venue. Enter it as a block; callers get their own view with `throttle`."""
 
-    def __init__(self, store: Store, venue: VenueName, limits: Limits, settings: LimiterSettings | None = None):
-        """Raises `ValueError` where the limits contradict themselves."""
+    def __init__(
+        self,
+        store: Store,
+        venue: VenueName,
+        limits: Limits,
+        settings: LimiterSettings | None = None,
+        *,
+        terms: Callable[[str], ClientTerms] = lambda _: ClientTerms(),
+        venue_time_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ):
+        """`terms` says how a client shares; raises `ValueError` where the limits contradict themselves."""
         self._store = store
         self._venue = venue
         self._settings = settings or LimiterSettings()
+        self._limits = limits
         self._rulebook = Rulebook(venue, limits, self._settings)
+        self._terms = terms
+        self._venue_time_ms = venue_time_ms
+        self._consumption = Consumption(store)
         self._meters = Meters(venue)
         self._replica = uuid4().hex
         self._emergency = Emergency(round(self._settings.hard_timeout_s * 1e6))
-        self._routes: dict[tuple[str, AccountName | None, str], tuple[Pump, Route]] = {}
-        self._pumps: dict[tuple[str, ...], Pump] = {}
+        self._routes: dict[tuple[object, ...], tuple[Pump, Route]] = {}
+        self._pumps: dict[tuple[OwnedRule, ...], Pump] = {}
         self._active: dict[Pump, None] = {}
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,6 +96,17 @@ class Limiter:
     def is_serving(self) -> bool:
         """Whether somebody asks Redis for those who wait; readiness looks at this."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def take_up(self, accounts: Mapping[AccountName, AccountTerms]) -> None:
+        """Use changed terms of accounts from now on; raises `ValueError` where they contradict themselves.
+
+        Who waits already waits under the old ones.
+        """
+        settings = replace(self._settings, accounts=accounts)
+        self._rulebook = Rulebook(self._venue, self._limits, settings)
+        self._settings = settings
+        self._routes.clear()
+        self._pumps = {rules: pump for rules, pump in self._pumps.items() if pump in self._active}
 
     def throttle(
         self,
@@ -107,9 +137,41 @@ class Limiter:
         if not rules:
             return ()
         budget = self._budget(rules)
-        reply = await budget.spend(budget.asks((1,) * len(rules), is_cancel=True), 0)
+        reply = await budget.spend(budget.asks((1,) * len(rules)), LOOK)
         left, unix_s = Decision.from_reply(reply, len(rules)).left, time.time()
         return tuple(RuleStatus.of(rule, of_rule, unix_s) for rule, of_rule in zip(rules, left, strict=True))
+
+    async def plan(
+        self, calls: Sequence[tuple[Call, int]], *, client: str, account: AccountName | None, egress: str = "default"
+    ) -> tuple[Plan, Sequence[Plan]]:
+        """Whether so many of each call fit, together and each kind alone. Spends nothing; raises `StoreUnavailable`."""
+        terms = self._terms(client)
+        planned = [
+            PlannedCalls(
+                call.kind,
+                count,
+                self._rulebook.route(
+                    call.cost_class,
+                    account,
+                    egress,
+                    is_cancel=call.kind is CallKind.CANCEL,
+                    client=client,
+                    terms=terms,
+                ),
+            )
+            for call, count in calls
+        ]
+        rules = tuple(dict.fromkeys(rule for one in planned for rule in one.route.rules))
+        outlooks = await self._budget(rules).look() if rules else {}
+        return plan(planned, outlooks), [plan([one], outlooks) for one in planned]
+
+    async def consumption(
+        self, *, account: AccountName | None = None, egress: str = "default"
+    ) -> Mapping[str, Mapping[str, int]]:
+        """Who spent how many units of each rule in about the last period. Raises `StoreUnavailable`."""
+        rules = self._rulebook.visible(account, egress)
+        found = await asyncio.gather(*(self._consumption.of(rule) for rule in rules))
+        return {rule.name: by_client for rule, by_client in zip(rules, found, strict=True)}
 
     async def acquire(
         self, call: Call, *, client: str, account: AccountName | None, egress: str, max_wait_s: float, kind: CallKind
@@ -119,39 +181,56 @@ class Limiter:
         Raises `Refusal`: RATE_LIMIT_EXCEEDED if its turn does not come in time, STORE_UNAVAILABLE if Redis is away.
         A caller that is cancelled while it waits spends nothing.
         """
-        pump, route = self._route(call.cost_class, account, egress)
+        terms = self._terms(client)
+        pump, route = self._route(call.cost_class, account, egress, kind is CallKind.CANCEL, (client, terms))
         if not self.is_serving:
             raise pump.closed_refusal(kind)
         asked_s = time.monotonic()
         if not self._store.is_up:
             if kind is CallKind.CANCEL:
-                return pump.emergency_grant(route.units)
+                return pump.emergency_grant(client, route.units)
             raise pump.store_refusal(kind)
-        waiter = pump.enqueue(client, kind, route.units, asked_s + max_wait_s)
+        waiter = pump.enqueue(client, terms.weight, kind, route.units, asked_s + max_wait_s)
         try:
             grant = await waiter.ticket
         except asyncio.CancelledError:
             pump.abandon(waiter)
             raise
-        self._meters.granted(kind, time.monotonic() - asked_s)
+        self._meters.waited(kind, time.monotonic() - asked_s)
         return grant
 
-    def _route(self, cost_class: str, account: AccountName | None, egress: str) -> tuple[Pump, Route]:
-        key = (cost_class, account, egress)
-        if key not in self._routes:
-            route = self._rulebook.route(*key)
-            rule_keys = tuple(rule.key for rule in route.rules)
-            if rule_keys not in self._pumps:
-                self._pumps[rule_keys] = Pump(
-                    venue=self._venue,
-                    budget=self._budget(route.rules),
-                    emergency=self._emergency,
-                    settings=self._settings,
-                    meters=self._meters,
-                    wake=self._wake,
-                )
-            self._routes[key] = (self._pumps[rule_keys], route)
-        return self._routes[key]
+    def _route(
+        self,
+        cost_class: str,
+        account: AccountName | None,
+        egress: str,
+        is_cancel: bool,  # noqa: FBT001  # private, and on the way of every call
+        caller: tuple[str, ClientTerms],
+    ) -> tuple[Pump, Route]:
+        client, terms = caller
+        capped = caller if terms.max_share < 1 and not is_cancel else None
+        key = (cost_class, account, egress, is_cancel, capped)
+        found = self._routes.get(key)
+        if found is None:
+            route = self._rulebook.route(cost_class, account, egress, is_cancel=is_cancel, client=client, terms=terms)
+            if route.rules not in self._pumps:
+                self._pumps[route.rules] = self._pump(route.rules)
+            found = self._routes[key] = (self._pumps[route.rules], route)
+        return found
+
+    def _pump(self, rules: tuple[OwnedRule, ...]) -> Pump:
+        return Pump(
+            venue=self._venue,
+            budget=self._budget(rules),
+            emergency=self._emergency,
+            settings=self._settings,
+            meters=self._meters,
+            consumption=self._consumption,
+            venue_headers=self._limits.headers,
+            venue_time_ms=self._venue_time_ms,
+            asker=secrets.randbits(52) + 1,
+            wake=self._wake,
+        )
 
     def _budget(self, rules: tuple[OwnedRule, ...]) -> SharedBudget:
         return SharedBudget(self._store, keys.limit_epoch(self._venue), rules, self._settings.hard_timeout_s)
@@ -210,8 +289,10 @@ class Limiter:
                 timer.cancel()
 
     async def _beat(self) -> None:
-        """Say that this replica is alive, and count the others."""
+        """Say that this replica is alive and what its clients spent, and count the others."""
         while True:
+            self._consumption.tell()
+            self._meters.waiting(sum(len(pump.queue) for pump in self._pumps.values()))
             with suppress(StoreUnavailable):
                 self._emergency.replicas = await self._store.run(
                     _HEARTBEAT, [keys.limit_replicas(self._venue)], [self._replica, keys.LIMIT_REPLICA_TTL_MS]

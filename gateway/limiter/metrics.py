@@ -1,6 +1,6 @@
 """What the limiter counts. Labels are few and fixed: no client, no account."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from adapters.contract import CallKind
 from adapters.models import VenueName
@@ -13,6 +13,18 @@ _WAIT = Histogram(
     ["venue", "kind"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+_UNITS = Counter("crossgate_limiter_units_total", "Units of a rule that calls took", ["venue", "rule", "kind"])
+_REMAINING = Gauge(
+    "crossgate_limiter_remaining_units",
+    "Units of a rule that were left after the last decision here; of an account's rule, in the account asked for last",
+    ["venue", "rule"],
+)
+_FOREIGN = Gauge(
+    "crossgate_limiter_foreign_units",
+    "Units of the venue's present window that somebody else spent, at least, as last seen here",
+    ["venue", "rule"],
+)
+_WAITING = Gauge("crossgate_limiter_waiting", "Callers that wait for leave", ["venue"])
 _INCIDENTS = Counter(
     "crossgate_limiter_incidents_total",
     "What should not happen: the venue said too many, a grant grew too old, a call was never settled, "
@@ -29,9 +41,19 @@ class Meters:
         self._granted = {kind: _GRANTED.labels(venue, kind) for kind in CallKind}
         self._wait = {kind: _WAIT.labels(venue, kind) for kind in CallKind}
 
-    def granted(self, kind: CallKind, waited_s: float) -> None:
-        self._granted[kind].inc()
+    def granted(self, kind: CallKind, calls: int) -> None:
+        self._granted[kind].inc(calls)
+
+    def waited(self, kind: CallKind, waited_s: float) -> None:
         self._wait[kind].observe(waited_s)
+
+    def decided(self, rule: str, kind: CallKind, *, units: int, remaining: int, foreign: int) -> None:
+        _UNITS.labels(self._venue, rule, kind).inc(units)
+        _REMAINING.labels(self._venue, rule).set(remaining)
+        _FOREIGN.labels(self._venue, rule).set(foreign)
+
+    def waiting(self, callers: int) -> None:
+        _WAITING.labels(self._venue).set(callers)
 
     def refused(self, kind: CallKind, reason: str) -> None:
         _REFUSED.labels(self._venue, kind, reason).inc()

@@ -6,18 +6,21 @@ The pump decides nothing about order and deadlines (`queue`) nor about units (`s
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.contract import CallKind
+from adapters.contract import CallKind, LimitHeaders, LimitScope
 from adapters.models import VenueName
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.limiter import headers as limit_headers
+from gateway.limiter.claims import Wanted
+from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.metrics import Meters
-from gateway.limiter.queue import Forecast, QueueFull, Waiter, WaitQueue
+from gateway.limiter.queue import KINDS, Forecast, QueueFull, Waiter, WaitQueue
 from gateway.limiter.redis_spend import SharedBudget, Units
-from gateway.limiter.rules import RuleStatus
+from gateway.limiter.rules import OwnedRule, RuleStatus
 from gateway.limiter.settings import LimiterSettings
 from gateway.limiter.spend import Ask, Decision
 
@@ -29,7 +32,7 @@ class Question:
     """What Redis was asked for, and when."""
 
     units: Units
-    is_cancel: bool
+    wanted: Wanted
     asked_at_s: float
     asks: tuple[Ask, ...]
     reply: asyncio.Future[list[int]]
@@ -46,6 +49,10 @@ class Pump:
         emergency: Emergency,
         settings: LimiterSettings,
         meters: Meters,
+        consumption: Consumption,
+        venue_headers: LimitHeaders | None,
+        venue_time_ms: Callable[[], int],
+        asker: int,
         wake: Callable[["Pump"], None],
     ):
         self._venue = venue
@@ -53,21 +60,28 @@ class Pump:
         self._emergency = emergency
         self._life_s = settings.grant_life_s
         self._meters = meters
+        self._spent = consumption.tally(budget.rules)
+        self._venue_headers = venue_headers
+        self._venue_time_ms = venue_time_ms
+        self._asker = asker
         self._wake = wake
         self._forecast: Forecast | None = None
         self.queue: WaitQueue[Ticket] = WaitQueue(settings.queue_max)
 
     # --- waiting; times are monotonic seconds
 
-    def enqueue(self, client: str, kind: CallKind, units: Units, deadline_s: float) -> Waiter[Ticket]:
+    def enqueue(self, client: str, weight: int, kind: CallKind, units: Units, deadline_s: float) -> Waiter[Ticket]:
         """Join the queue. Raises `Refusal` if it is full, or if the deadline is certain to pass first."""
-        waiter: Waiter[Ticket] = Waiter(client, kind, units, deadline_s, asyncio.get_running_loop().create_future())
+        ticket: Ticket = asyncio.get_running_loop().create_future()
+        waiter: Waiter[Ticket] = Waiter(client, weight, kind, units, deadline_s, ticket)
         try:
-            place = self.queue.add(waiter)
+            self.queue.add(waiter)
         except QueueFull:
             raise self._refusal(kind, "queue_full") from None
-        if self._forecast and not self.queue.judge(waiter, place, self._forecast):
-            raise self._refusal(kind, "limit", place)
+        if self._forecast:
+            place = self.queue.place(waiter)
+            if not self.queue.judge(waiter, place, self._forecast):
+                raise self._refusal(kind, "limit", place)
         self._wake(self)
         return waiter
 
@@ -98,7 +112,7 @@ class Pump:
         head = self.queue.head()
         if head is None:
             return math.inf
-        return self._forecast.at_s(0) if self._forecast and self._forecast.is_like(head) else 0.0
+        return self._forecast.again_s if self._forecast and self._forecast.is_like(head) else 0.0
 
     # --- asking
 
@@ -108,9 +122,8 @@ class Pump:
         head = self.queue.head()
         if head is None:
             return None
-        asks = self._budget.asks(head.units, is_cancel=head.is_cancel)
-        reply = self._budget.spend(asks, self.queue.leading())
-        return Question(head.units, head.is_cancel, now_s, asks, reply)
+        asks, wanted = self._budget.asks(head.units), self.queue.wanted(self._asker)
+        return Question(head.units, wanted, now_s, asks, self._budget.spend(asks, wanted))
 
     async def receive(self, question: Question) -> None:
         """Wait for the answer and hand it to those who wait."""
@@ -126,6 +139,7 @@ class Pump:
             raise
         self._forecast = self._foresee(question, decision)
         if decision.granted:
+            self._budget.learn(decision.left)
             self._hand_out(question, decision)
         if self._forecast:
             for waiter, place in self.queue.judge_new(self._forecast):
@@ -134,30 +148,53 @@ class Pump:
     def _hand_out(self, question: Question, decision: Decision) -> None:
         unix_s = time.time()
         pairs = zip(self._budget.rules, decision.left, strict=True)
-        statuses = (RuleStatus.of(rule, left, unix_s) for rule, left in pairs)
+        statuses = [RuleStatus.of(rule, left, unix_s) for rule, left in pairs]
+        self._count(question, decision, statuses)
         tightest = min(statuses, key=RuleStatus.share_left, default=None)  # None: a venue without limits, a testnet
         slots = tuple(left.slot for left in decision.left)
         expires_s = question.asked_at_s + self._life_s
         unclaimed = decision.granted
-        for waiter in self.queue.take(question.units, decision.granted, only_cancels=question.is_cancel):
+        cancels = question.wanted.of_rank(0, decision.granted)
+        for waiter in self.queue.take(question.units, decision.granted, cancels=cancels):
             if not waiter.ticket.done():  # done: its caller was cancelled just now
                 waiter.ticket.set_result(
-                    Grant(self, self._venue, expires_s=expires_s, units=question.units, slots=slots, tightest=tightest)
+                    Grant(
+                        self,
+                        self._venue,
+                        client=waiter.client,
+                        expires_s=expires_s,
+                        units=question.units,
+                        slots=slots,
+                        tightest=tightest,
+                    )
                 )
                 unclaimed -= 1
         if unclaimed:
             self._give_back(slots, question.units, unclaimed)
 
+    def _count(self, question: Question, decision: Decision, statuses: Sequence[RuleStatus]) -> None:
+        for rank, kind in enumerate(KINDS):
+            calls = question.wanted.of_rank(rank, decision.granted)
+            if calls:
+                self._meters.granted(kind, calls)
+            for rule, of_rule, status in zip(self._budget.rules, question.units, statuses, strict=True):
+                if calls and rule.counted:  # ours are named for clients, of whom there may be many
+                    self._meters.decided(
+                        rule.name, kind, units=calls * of_rule, remaining=status.remaining, foreign=status.foreign
+                    )
+
     def _foresee(self, question: Question, decision: Decision) -> Forecast | None:
         if decision.binding is None:
             return None
-        usable = [(ask.limit - ask.leave) // ask.units for ask in question.asks]
+        last_rank = max(rank for rank, calls in enumerate(question.wanted.calls) if calls)
+        usable = [ask.usable(last_rank) // ask.units for ask in question.asks]
         capacity = min(usable)
         return Forecast(
             made_at_s=time.monotonic(),
             units=question.units,
-            is_cancel=question.is_cancel,
+            ranks=question.wanted.refused_ranks(decision.granted),
             granted=decision.granted,
+            again_us=decision.again_us,
             waits_us=decision.waits_us,
             capacity=capacity,
             period_us=question.asks[usable.index(capacity)].period_us,
@@ -166,13 +203,13 @@ class Pump:
 
     # --- without the store
 
-    def emergency_grant(self, units: Units) -> Grant:
+    def emergency_grant(self, client: str, units: Units) -> Grant:
         """Leave that Redis knows nothing of; if it is used, the units are entered when Redis is back."""
         now_s = time.monotonic()
         is_within = self._emergency.spend(self._budget.rules, units, round(now_s * 1e6))
         self._meters.incident("cancel_without_store" if is_within else "cancel_beyond_reserve")
         expires_s = now_s + self._life_s
-        return Grant(self, self._venue, expires_s=expires_s, units=units, slots=None, tightest=None)
+        return Grant(self, self._venue, client=client, expires_s=expires_s, units=units, slots=None, tightest=None)
 
     def store_refusal(self, kind: CallKind) -> Refusal:
         """What everything but a cancel is told while Redis is away."""
@@ -190,18 +227,21 @@ class Pump:
         for waiter in self.queue.clear():
             if waiter.ticket.done():
                 continue
-            if waiter.is_cancel:
-                waiter.ticket.set_result(self.emergency_grant(waiter.units))
+            if waiter.kind is CallKind.CANCEL:
+                waiter.ticket.set_result(self.emergency_grant(waiter.client, waiter.units))
             else:
                 waiter.ticket.set_exception(self.store_refusal(waiter.kind))
 
     # --- what becomes of grants: `grant.Issuer`
 
-    def answered(self, grant: Grant) -> None:
+    def started(self, grant: Grant) -> None:
+        self._spent[grant.client, grant.units] += 1
+
+    def answered(self, grant: Grant, headers: Mapping[str, str]) -> None:
         if grant.slots is None:
             self._owe(grant)
         else:
-            self._budget.answered(grant.slots, grant.units)
+            self._budget.answered(grant.slots, grant.units, self._sight(grant, headers))
 
     def unmade(self, grant: Grant) -> None:
         if grant.slots is not None:
@@ -212,11 +252,30 @@ class Pump:
         if grant.slots is None:
             self._owe(grant)
 
-    def refused(self, retry_after_s: float | None) -> None:
-        self._meters.incident("venue_refused")
-        self._budget.block(retry_after_s)
+    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
+        self._meters.incident("venue_banned" if is_ban else "venue_refused")
+        self._budget.settle()
+        of_address = [rule for rule in self._budget.rules if rule.counted and rule.scope is LimitScope.IP]
+        banned = of_address if is_ban else []
+        self._budget.block(banned or self._narrowest(self._sight(grant, headers)), retry_after_s)
         self._forecast = None
         self._wake(self)
+
+    def _sight(self, grant: Grant, headers: Mapping[str, str]) -> limit_headers.Sight | None:
+        if self._venue_headers is None:
+            return None
+        rules, now_ms = self._budget.rules, self._venue_time_ms()
+        return limit_headers.read(headers, self._venue_headers, rules, grant.units, now_ms)
+
+    def _narrowest(self, sight: limit_headers.Sight | None) -> list[OwnedRule]:
+        """The rule whose limit the venue names as used up; else the account's rules, else the address's."""
+        rules = [rule for rule in self._budget.rules if rule.counted]
+        if sight is not None:
+            named = zip(self._budget.rules, sight, strict=True)
+            used_up = [rule for rule, seen in named if seen is not None and seen.used >= seen.limit]
+            if used_up:
+                return used_up
+        return [rule for rule in rules if rule.scope is LimitScope.ACCOUNT] or rules
 
     def expired(self) -> None:
         self._meters.incident("grant_expired")

@@ -1,26 +1,32 @@
-"""Who waits for a set of rules, and who is next: most urgent kind first, within a kind in order of arrival. Pure.
+"""Who waits for a set of rules, and who is next: most urgent kind first, within a kind by fair turns. Pure.
 
-The head is never overtaken by a cheaper call behind it, so that a dear one is not starved. A waiter names its client,
-for a later turn by turn between clients. It leaves when it is taken, when its deadline passes, or by itself.
+Turns are those of start-time fair queueing: each call of a client comes 1 / weight after the one before it, from the
+turn that is being served when the client begins to wait. So who floods the queue waits behind himself, and what he
+does moves nobody else. The head is never overtaken by a cheaper call behind it, so that a dear one is not starved.
+A waiter leaves when it is taken, when its deadline passes, or by itself; then those behind it of its client move up.
 """
 
 import heapq
 import math
-from collections import OrderedDict
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Generic, TypeVar
 
 from adapters.contract import CallKind
+from gateway.limiter.claims import Wanted
 
 T = TypeVar("T")
 
 KINDS = tuple(CallKind)
 """Most urgent first: the order in which `CallKind` lists them."""
 
-BATCH_MAX = 256
+BATCH_MAX = 128
 """Calls asked for at once."""
+
+_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 _arrivals = count(1)  # over all queues, so that their heads can be compared
 
@@ -34,30 +40,35 @@ class Waiter(Generic[T]):
     """A caller that waits; `ticket` is how it is told."""
 
     client: str
+    weight: int
     kind: CallKind
     units: tuple[int, ...]
     deadline_s: float
     ticket: T
+    rank: int = field(init=False)
+    """Of its kind, 0 being the most urgent."""
+    turn: float = field(default=0.0)
     arrived: int = field(default=0)
     is_judged: bool = field(default=False)
     """Whether its chances were looked at; from then on its deadline is watched."""
 
-    @property
-    def is_cancel(self) -> bool:
-        return self.kind is CallKind.CANCEL
+    def __post_init__(self) -> None:
+        self.rank = _RANKS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When calls like one that was asked for can be granted, at the earliest.
+    """When calls like those that were asked for can be granted, at the earliest.
 
     Of `capacity` calls per period, the first `len(waits_us)` not yet granted can go after those waits.
     """
 
     made_at_s: float
     units: tuple[int, ...]
-    is_cancel: bool
+    ranks: frozenset[int]
+    """Kinds, as indexes, of which calls were not granted."""
     granted: int
+    again_us: int
     waits_us: tuple[int, ...]
     capacity: int
     period_us: int
@@ -65,7 +76,12 @@ class Forecast:
     """The rule that binds."""
 
     def is_like(self, waiter: Waiter[T]) -> bool:
-        return self.units == waiter.units and self.is_cancel == waiter.is_cancel
+        return self.units == waiter.units and waiter.rank in self.ranks
+
+    @property
+    def again_s(self) -> float:
+        """When to ask again."""
+        return self.made_at_s + self.again_us / 1e6
 
     def at_s(self, place: int) -> float:
         """The earliest time for a call with `place` equal ones before it, each keeping its units for a period."""
@@ -75,37 +91,114 @@ class Forecast:
         return self.made_at_s + (wait_us + rounds * self.period_us) / 1e6
 
 
+class _Line(Generic[T]):
+    """The waiters of one kind, in turn."""
+
+    def __init__(self) -> None:
+        self.ordered: list[tuple[float, int, Waiter[T]]] = []
+        self._of_client: dict[str, deque[Waiter[T]]] = {}
+        self._weights: dict[str, int] = {}
+        self._served: dict[str, float] = {}
+        """The turn after the last one that was served, for clients ahead of the others."""
+        self._now = 0.0
+        """The turn that was served last."""
+        self._moved_up: set[str] = set()
+
+    @property
+    def weight(self) -> int:
+        """Of the clients that wait, together; 1 if there are none."""
+        return sum(self._weights.values()) or 1
+
+    def add(self, waiter: Waiter[T]) -> None:
+        """Join."""
+        if self._moved_up:
+            self.tidy()
+        own = self._of_client.get(waiter.client)
+        if own is None:
+            own = self._of_client[waiter.client] = deque()
+            self._weights[waiter.client] = waiter.weight
+            waiter.turn = max(self._now, self._served.get(waiter.client, 0.0))
+        else:
+            waiter.turn = own[-1].turn + 1 / waiter.weight
+        own.append(waiter)
+        insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
+
+    def place(self, waiter: Waiter[T]) -> int:
+        """How many of this kind are served before."""
+        return bisect_left(self.ordered, (waiter.turn, waiter.arrived, waiter))
+
+    def remove(self, waiter: Waiter[T], *, is_served: bool) -> None:
+        own = self._of_client[waiter.client]
+        del self.ordered[self.place(waiter)]
+        if own[0] is waiter:
+            own.popleft()
+        else:
+            own.remove(waiter)
+        if is_served:
+            self._now = max(self._now, waiter.turn)
+            self._served[waiter.client] = waiter.turn + 1 / waiter.weight
+            if len(self._served) > 2 * len(self._of_client) + BATCH_MAX:
+                self._served = {client: turn for client, turn in self._served.items() if turn > self._now}
+        if not own:
+            del self._of_client[waiter.client]
+            del self._weights[waiter.client]
+            self._moved_up.discard(waiter.client)
+        elif not is_served:
+            self._moved_up.add(waiter.client)
+
+    def tidy(self) -> None:
+        """Give those behind a waiter that left the turns they have now."""
+        for client in self._moved_up:
+            own = self._of_client[client]
+            turn = max(self._served.get(client, 0.0), min(self._now, own[0].turn))
+            for waiter in own:
+                if waiter.turn > turn:
+                    del self.ordered[self.place(waiter)]
+                    waiter.turn = turn
+                    insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
+                turn = waiter.turn + 1 / waiter.weight
+        self._moved_up.clear()
+
+
 class WaitQueue(Generic[T]):
     """The waiters of one set of rules."""
 
     def __init__(self, length_max: int):
         self._length_max = length_max
-        self._by_kind: dict[CallKind, OrderedDict[int, Waiter[T]]] = {kind: OrderedDict() for kind in KINDS}
+        self._lines: tuple[_Line[T], ...] = tuple(_Line() for _ in KINDS)
         self._deadlines: list[tuple[float, int, Waiter[T]]] = []
         self._unjudged = 0
+        self._waiting: set[int] = set()
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_kind.values()))
+        return len(self._waiting)
 
     def __iter__(self) -> Iterator[Waiter[T]]:
         """In the order in which they will be served."""
-        for waiters in self._by_kind.values():
-            yield from waiters.values()
+        for line in self._lines:
+            line.tidy()
+            for _, _, waiter in line.ordered:
+                yield waiter
 
-    def add(self, waiter: Waiter[T]) -> int:
-        """Join; answers how many are served before. Raises `QueueFull`."""
-        if len(self) >= self._length_max:
+    def add(self, waiter: Waiter[T]) -> None:
+        """Join. Raises `QueueFull`."""
+        if len(self._waiting) >= self._length_max:
             raise QueueFull
-        place = sum(len(self._by_kind[kind]) for kind in KINDS[: KINDS.index(waiter.kind) + 1])
         waiter.arrived = next(_arrivals)
-        self._by_kind[waiter.kind][waiter.arrived] = waiter
+        self._waiting.add(waiter.arrived)
         self._unjudged += 1
-        return place
+        self._lines[waiter.rank].add(waiter)
 
-    def leave(self, waiter: Waiter[T]) -> bool:
+    def place(self, waiter: Waiter[T]) -> int:
+        """How many are served before one that waits."""
+        return sum(len(line.ordered) for line in self._lines[: waiter.rank]) + self._lines[waiter.rank].place(waiter)
+
+    def leave(self, waiter: Waiter[T], *, is_served: bool = False) -> bool:
         """Whether it was still waiting."""
-        if self._by_kind[waiter.kind].pop(waiter.arrived, None) is None:
+        if waiter.arrived not in self._waiting:
             return False
+        self._waiting.remove(waiter.arrived)
+        self._lines[waiter.rank].remove(waiter, is_served=is_served)
         self._unjudged -= not waiter.is_judged
         return True
 
@@ -115,23 +208,34 @@ class WaitQueue(Generic[T]):
     def urgency(self) -> tuple[int, int]:
         """For comparing queues: kind and age of the head."""
         head = self.head()
-        return (len(KINDS), 0) if head is None else (KINDS.index(head.kind), head.arrived)
+        return (len(KINDS), 0) if head is None else (head.rank, head.arrived)
 
-    def leading(self) -> int:
-        """How many calls equal to the head's come first, as far as one asks at once."""
-        head, length = self.head(), 0
+    def wanted(self, asker: int) -> Wanted:
+        """The first calls that take as many units as the head, as far as one asks at once."""
+        calls, head = [0] * len(KINDS), self.head()
         for waiter in islice(self, BATCH_MAX):
-            if head is None or waiter.units != head.units or waiter.is_cancel != head.is_cancel:
+            if head is None or waiter.units != head.units:
                 break
-            length += 1
-        return length
+            calls[waiter.rank] += 1
+        waiting = (len(line.ordered) if of_line else 0 for line, of_line in zip(self._lines, calls, strict=True))
+        return Wanted(tuple(calls), tuple(waiting), tuple(line.weight for line in self._lines), asker)
 
-    def take(self, units: tuple[int, ...], length: int, *, only_cancels: bool) -> list[Waiter[T]]:
-        """Remove the first `length` waiters that can use a grant of `units`, got from the reserve if `only_cancels`."""
-        fitting = (waiter for waiter in self if waiter.units == units and (waiter.is_cancel or not only_cancels))
-        taken = list(islice(fitting, length))
+    def take(self, units: tuple[int, ...], granted: int, *, cancels: int) -> list[Waiter[T]]:
+        """Remove the first waiters that can use a grant of `units`.
+
+        Of the grants `cancels` may be the reserve's, which is for cancels only; these may use the others too.
+        """
+        taken: list[Waiter[T]] = []
+        others = granted - cancels
+        for waiter in self:
+            is_cancel = waiter.rank == 0
+            if len(taken) == granted or (others == 0 and not is_cancel):
+                break
+            if waiter.units == units:
+                taken.append(waiter)
+                others -= not is_cancel
         for waiter in taken:
-            self.leave(waiter)
+            self.leave(waiter, is_served=True)
         return taken
 
     def judge(self, waiter: Waiter[T], place: int, forecast: Forecast) -> bool:

@@ -1,17 +1,20 @@
--- Spend the units of up to `wanted` equal calls, on all rules of the call or on none.
+-- Spend the units of some of the calls wanted, most urgent first, on all rules of the calls or on none.
 --
 -- KEYS  the epoch, then one state per rule
--- ARGV  wanted (0: only look), forced (1: take them even if they do not fit), hard timeout in µs,
---       then for each rule: limit, units the caller must leave, period in µs, units per call, ms to keep the state
--- Reply granted, number of the rule that binds (0: none),
---       then for each rule: units left, µs until all are back, flight slot,
+-- ARGV  forced (1: take them even if they do not fit), hard timeout in µs, who asks,
+--       then for each of four ranks, most urgent first: calls (all 0: only look), calls waiting, weight,
+--       then for each rule: limit, units only the first rank may use, period in µs, units per call, ms to keep the state,
+--       how many times units were taken, as far as the asker knows
+-- Reply granted, number of the rule that binds (0: none), µs until to ask again,
+--       then for each rule: units left, µs until all are back, flight slot, units others spent, takings,
 --       then for each call not granted: µs until it could be, if every call in flight were answered now
 
-local wanted, forced, hard = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
+local PROBE_POLL = 50000
+local forced, hard = ARGV[1] == '1', tonumber(ARGV[2])
 
-local function create(key, period, blocked, ttl)
+local function create(key, period, blocked, ttl, takings)
   redis.call('DEL', key)
-  local state = {period = period, hard = hard, offset = 0, blocked = blocked, now = clock,
+  local state = {period = period, hard = hard, offset = 0, blocked = blocked, probe = 0, takings = takings, now = clock,
     flight = ring('f', period + hard, 0, 0, 0), back = ring('r', period, 0, 0, 0)}
   save(key, state)
   redis.call('PEXPIRE', key, text(ttl + math.max(0, (blocked - clock) / 1000)))
@@ -26,22 +29,88 @@ local function create_after_epoch(key, period, ttl)
     epoch = clock
     redis.call('SET', KEYS[1], text(epoch))
   end
-  return create(key, period, math.min(epoch, clock) + period + hard, ttl)
+  return create(key, period, math.min(epoch, clock) + period + hard, ttl, 0)
 end
 
--- waits[k] becomes the time until k more calls fit this rule, if that is later than it is already.
-local function forecast(key, rule, calls, waits)
-  local state, flight, back = rule.state, rule.state.flight, rule.state.back
-  local closed = math.max(0, state.blocked - state.now)
-  local horizon = math.ceil((state.now + state.period) / back.width) * back.width - state.now
-  local free, after, f, r, k = rule.free, 0, flight.head, back.head, 1
-  while k <= calls do
-    if free >= k * rule.units or after >= horizon then
-      waits[k] = math.max(waits[k] or 0, after, closed)
-      k = k + 1
+-- How long calls beyond the number that may go (nil: any) have to wait at least.
+local function closed(state)
+  if state.now < state.blocked then
+    return state.blocked - state.now, 0
+  elseif state.probe == 0 then
+    return 0, nil
+  end
+  return PROBE_POLL, state.probe > state.now and 0 or 1
+end
+
+-- Units the venue would still take; nil while our own sums suffice.
+local function left_by_venue(state)
+  local view = state.view
+  if view and state.now < view.ends and state.now < view.wary then
+    return view.limit - view.used - state.flight.held
+  end
+end
+
+local function usable(rule, rank)
+  return rank == 1 and rule.limit or rule.limit - rule.reserve
+end
+
+local function need(rule, call)
+  return call * rule.units + before(rule.seen, call, rule.units)
+end
+
+local function is_above_venue(rule, rank, needed)
+  return rule.venue_left and needed > rule.venue_left - (rank == 1 and 0 or rule.reserve)
+end
+
+local rules = {}
+
+local function fit(call)
+  local rank = rank_of(call)
+  for _, rule in ipairs(rules) do
+    local needed = need(rule, call)
+    if rule.calls_max and call > rule.calls_max or needed > usable(rule, rank) - rule.held
+        or is_above_venue(rule, rank, needed) then
+      return false
+    end
+  end
+  return true
+end
+
+local function can_ever(call)
+  local rank = rank_of(call)
+  for _, rule in ipairs(rules) do
+    if call * rule.units > usable(rule, rank) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Of the calls in (low, high], for which `holds` is true up to some call and false from there: the last true one.
+local function last_that(holds, low, high)
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if holds(middle) then
+      low = middle
     else
-      local next_f = f < flight.last and (f + 1) * flight.width - state.now or horizon
-      local next_r = r < back.last and (r + 1) * back.width - state.now or horizon
+      high = middle - 1
+    end
+  end
+  return low
+end
+
+-- For calls `first` to `last`, the time until `needed(call)` units are free.
+local function forecast(rule, first, last, needed)
+  local state, waits = rule.state, {}
+  local flight, back, now = state.flight, state.back, state.now
+  local horizon = math.ceil((now + state.period) / back.width) * back.width - now
+  local returned, after, f, r = 0, 0, flight.head, back.head
+  for call = first, last do
+    local rank, wants = rank_of(call), needed(rule, call)
+    local free = usable(rule, rank) - rule.held
+    while free + returned < wants and after < horizon do
+      local next_f = f < flight.last and (f + 1) * flight.width - now or horizon
+      local next_r = r < back.last and (r + 1) * back.width - now or horizon
       after = math.min(next_f, next_r, horizon)
       if after < horizon then
         local field
@@ -52,48 +121,58 @@ local function forecast(key, rule, calls, waits)
           f = f + 1
           field = 'f' .. text(f)
         end
-        free = free + (tonumber(redis.call('HGET', key, field)) or 0)
+        returned = returned + (tonumber(redis.call('HGET', rule.key, field)) or 0)
       end
     end
+    local by_venue = is_above_venue(rule, rank, wants) and state.view.ends - now or 0
+    waits[#waits + 1] = math.max(after, rule.closed, by_venue)
   end
+  return waits
 end
 
-local rules, granted, can_ever = {}, wanted, wanted
 for i = 2, #KEYS do
-  local at = 4 + 5 * (i - 2)
-  local rule = {limit = tonumber(ARGV[at]), units = tonumber(ARGV[at + 3]), ttl = tonumber(ARGV[at + 4])}
-  local period, usable = tonumber(ARGV[at + 2]), rule.limit - ARGV[at + 1]
-  local state = load(KEYS[i])
-  if state and (state.period ~= period or state.hard ~= hard) then
+  local at = 16 + 6 * (i - 2)
+  local period, ttl = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
+  local state, known = load(KEYS[i]), tonumber(ARGV[at + 5])
+  if known > (state and state.takings or 0) then
+    -- An old copy: what was taken since is not in it, so wait until all of that is back.
+    local until_back = clock + period + hard
+    state = create(KEYS[i], period, math.max(state and state.blocked or 0, until_back), ttl, known)
+  elseif state and (state.period ~= period or state.hard ~= hard) then
     -- Another configuration: its slots mean other times, so wait until all of them are over.
     local over = math.max(state.period, period) + math.max(state.hard, hard)
-    state = create(KEYS[i], period, math.max(state.blocked, clock + over), rule.ttl)
+    state = create(KEYS[i], period, math.max(state.blocked, clock + over), ttl, state.takings)
   end
-  state = state or create_after_epoch(KEYS[i], period, rule.ttl)
+  state = state or create_after_epoch(KEYS[i], period, ttl)
   sweep(KEYS[i], state, state.flight)
   sweep(KEYS[i], state, state.back)
-  rule.state = state
-  rule.free = usable - state.flight.held - state.back.held
-  granted = math.min(granted, state.now < state.blocked and 0 or math.floor(rule.free / rule.units))
-  can_ever = math.min(can_ever, math.floor(usable / rule.units))
-  rules[i] = rule
+  local rule = {key = KEYS[i], state = state, limit = tonumber(ARGV[at]), reserve = tonumber(ARGV[at + 1]),
+    units = tonumber(ARGV[at + 3]), ttl = ttl, held = state.flight.held + state.back.held,
+    seen = read_claims(state), venue_left = left_by_venue(state)}
+  rule.closed, rule.calls_max = closed(state)
+  rules[#rules + 1] = rule
 end
-granted = forced and wanted or math.max(0, granted)
 
-local reply = {granted, 0}
-for i = 2, #KEYS do
-  local rule, state = rules[i], rules[i].state
+local total = wanted.total
+local granted = forced and total or last_that(fit, 0, total)
+
+local reply = {granted, 0, 0}
+for _, rule in ipairs(rules) do
+  local state, units = rule.state, granted * rule.units
   local slot = 0
   if granted > 0 then
     local seen = state.flight.last
-    slot = put(KEYS[i], state, state.flight, granted * rule.units)
-    rule.free = rule.free - granted * rule.units
+    slot = put(rule.key, state, state.flight, units)
+    state.takings = state.takings + 1
+    if state.probe ~= 0 then
+      state.probe = state.now + state.period + state.hard
+    end
     if slot > seen then
-      redis.call('PEXPIRE', KEYS[i], rule.ttl)
+      redis.call('PEXPIRE', rule.key, rule.ttl)
     end
   end
   if state.changed then
-    save(KEYS[i], state)
+    save(rule.key, state)
   end
   local back_in = 0
   if state.flight.held > 0 then
@@ -101,22 +180,63 @@ for i = 2, #KEYS do
   elseif state.back.held > 0 then
     back_in = state.back.last * state.back.width - state.now
   end
-  reply[#reply + 1] = math.max(0, rule.limit - state.flight.held - state.back.held)
+  local left = rule.limit - state.flight.held - state.back.held
+  if rule.venue_left then
+    left = math.min(left, rule.venue_left - units)
+  end
+  reply[#reply + 1] = math.max(0, left)
   reply[#reply + 1] = math.max(back_in, state.blocked - state.now, 0)
   reply[#reply + 1] = slot
+  reply[#reply + 1] = state.view and state.now < state.view.ends and state.view.foreign or 0
+  reply[#reply + 1] = state.takings
 end
 
-local calls = math.min(wanted, can_ever) - granted
-if calls > 0 then
-  local waits, longest = {}, -1
-  for i = 2, #KEYS do
-    forecast(KEYS[i], rules[i], calls, waits)
-    if waits[1] > longest then
-      longest, reply[2] = waits[1], i - 1
+-- Further calls of a rank that would fit if nobody else waited.
+local function room(rule, rank, first)
+  if rule.calls_max then
+    return math.max(0, rule.calls_max - first)
+  end
+  return math.max(0, math.floor((usable(rule, rank) - rule.held) / rule.units) - first)
+end
+
+local function only_own(rule, call)
+  return call * rule.units
+end
+
+if not forced and total > 0 then
+  local last, again = granted, 0
+  if granted < total then
+    last = last_that(can_ever, granted, total)
+  end
+  if last > granted then
+    local waits, longest, alone, part = {}, -1, 0, 0
+    for i, rule in ipairs(rules) do
+      local of_rule = forecast(rule, granted + 1, last, need)
+      if of_rule[1] > longest then
+        longest, reply[2], part = of_rule[1], i, math.floor(rule.state.period / AGAIN_PARTS)
+      end
+      local own = #rule.seen.others == 0 and of_rule or forecast(rule, granted + 1, granted + 1, only_own)
+      alone = math.max(alone, own[1])
+      for k, wait in ipairs(of_rule) do
+        waits[k] = math.max(waits[k] or 0, wait)
+      end
+    end
+    again = math.min(longest, math.max(alone, part))
+    reply[3] = again
+    for _, wait in ipairs(waits) do
+      reply[#reply + 1] = wait
     end
   end
-  for k = 1, calls do
-    reply[#reply + 1] = waits[k]
+  for i, rule in ipairs(rules) do
+    enter_claims(rule.key, rule.state, rule.seen, granted, rule.units, again, function(rank)
+      local calls = wanted.waiting[rank]
+      for k, other in ipairs(rules) do
+        if k ~= i then
+          calls = math.min(calls, room(other, rank, granted))
+        end
+      end
+      return calls
+    end)
   end
 end
 return reply

@@ -8,13 +8,22 @@ however long requests travel, holds more than L arrivals. A bucket refilled at L
 When units come back is kept in 128 slots per span, each rounded up to its end: early never, late by under 1 %.
 
 All of a call's rules are debited or none. Lower classes leave a reserve in every rule; only cancels may use it.
-If the state is lost, rules stay closed until everything that can have been in use has come back.
+If the state is lost, or is an older one than an asker has seen (a copy that lagged behind was made the primary), rules
+stay closed until everything that can have been in use has come back.
+
+Who asks and does not get all of it leaves a *claim* (`claims`), and others leave it its share. A venue that says how
+much is left is believed where it says less (`venue_view`). After a refusal one call goes first, alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gateway.limiter.claims import AGAIN_PARTS, RANKS, Claims, Usable, Wanted
+from gateway.limiter.venue_view import SLACK_US, Seen, VenueView
+
 SLOTS = 128
+PROBE_POLL_US = 50_000
+"""How soon those who wait ask again while one call probes whether a rule is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +31,16 @@ class Ask:
     """What one call takes of one rule."""
 
     limit: int
-    leave: int
-    """Units of the limit that this caller must leave."""
+    reserve: int
+    """Units of the limit that only cancels may use."""
     period_us: int
     units: int
+    known: int = 0
+    """How many times units were taken, as far as the asker knows: a state that knows of fewer is an old copy."""
+
+    def usable(self, rank: int) -> int:
+        """Units that calls of this urgency may have in use."""
+        return self.limit - (self.reserve if rank else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +52,20 @@ class Left:
     """Until every unit is back, if calls in flight were answered now."""
     slot: int
     """Where the units in flight are kept; 0 if nothing was granted."""
+    foreign: int
+    """Units of the venue's present window that somebody else spent."""
+    takings: int
+    """How many times units were taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     granted: int
+    """Of the calls wanted, most urgent first."""
     binding: int | None
     """Index of the rule that makes the first refused call wait longest."""
+    again_us: int
+    """When to ask again, if calls were refused: it may be before the first wait is over, since others may give up."""
     left: tuple[Left, ...]
     waits_us: tuple[int, ...]
     """For each call not granted: how long until it could be, if every call in flight were answered now."""
@@ -51,11 +73,12 @@ class Decision:
     @classmethod
     def from_reply(cls, reply: Sequence[int], rules: int) -> "Decision":
         """Read the reply of the script `spend.lua` for a call of `rules` rules."""
-        waits_at = 2 + 3 * rules
+        waits_at = 3 + 5 * rules
         return cls(
             granted=reply[0],
             binding=reply[1] - 1 if reply[1] else None,
-            left=tuple(Left(*reply[at : at + 3]) for at in range(2, waits_at, 3)),
+            again_us=reply[2],
+            left=tuple(Left(*reply[at : at + 5]) for at in range(3, waits_at, 5)),
             waits_us=tuple(reply[waits_at:]),
         )
 
@@ -84,6 +107,10 @@ class Ring:
     def __post_init__(self) -> None:
         self.width_us = _ceil(self.span_us, SLOTS)
 
+    def held_from(self, first: int) -> int:
+        """Units that come back in slot `first` or later."""
+        return sum(units for slot, units in self.slots.items() if slot >= first)
+
 
 @dataclass(slots=True)
 class RuleState:
@@ -92,8 +119,13 @@ class RuleState:
     blocked_until_us: int
     clock_us: int
     offset_us: int = 0
+    takings: int = 0
+    probe_us: int = 0
+    """0: open. -1: the next call goes alone. Above: one call is on its way, and counts as lost at that time."""
     flight: Ring = field(init=False)
     back: Ring = field(init=False)
+    claims: Claims = field(default_factory=Claims)
+    venue: VenueView | None = None
 
     def __post_init__(self) -> None:
         self.flight = Ring(self.period_us + self.hard_timeout_us)
@@ -130,6 +162,70 @@ class RuleState:
         return self.flight.held + self.back.held
 
 
+class _View:
+    """One rule as one asker sees it, at one moment."""
+
+    def __init__(self, state: RuleState, ask: Ask, wanted: Wanted, clock_us: int):
+        self.state, self.ask, self.wanted = state, ask, wanted
+        self.now_us = state.at(clock_us)
+        self.claims = state.claims.seen_by(wanted.asker, self.now_us)
+        self.held = state.held
+        """As it was before anything was granted."""
+        self.venue_left = state.venue.left(state.flight.held, self.now_us) if state.venue else None
+        self.closed_us, self.calls_max = self._closed()
+
+    def _closed(self) -> tuple[int, int | None]:
+        """How long calls beyond the number that may go (None: any) have to wait at least."""
+        state = self.state
+        if self.now_us < state.blocked_until_us:
+            return state.blocked_until_us - self.now_us, 0
+        if state.probe_us == 0:
+            return 0, None
+        return PROBE_POLL_US, 0 if state.probe_us > self.now_us else 1
+
+    def fits(self, call: int) -> bool:
+        """Whether the first `call` calls can be granted now."""
+        if self.calls_max is not None and call > self.calls_max:
+            return False
+        rank = self.wanted.rank(call)
+        need = self.need(call)
+        return need <= self.ask.usable(rank) - self.held and not self._is_above_venue(rank, need)
+
+    def need(self, call: int) -> int:
+        """Units to be free before this call's turn, those of others who come before it included."""
+        return call * self.ask.units + self.claims.before(self.wanted, call, self.ask.units)
+
+    def room(self, rank: int, granted: int) -> int:
+        """Further calls of this urgency that would fit if nobody else waited."""
+        if self.calls_max is not None:
+            return max(0, self.calls_max - granted)
+        return max(0, (self.ask.usable(rank) - self.held) // self.ask.units - granted)
+
+    def can_ever(self, call: int) -> bool:
+        return call * self.ask.units <= self.ask.usable(self.wanted.rank(call))
+
+    def waits(self, calls: Sequence[tuple[int, int]]) -> list[int]:
+        """For each call with the units it needs, rising, the time until they are free."""
+        state, now_us = self.state, self.now_us
+        horizon_us = _ceil(now_us + state.period_us, state.back.width_us) * state.back.width_us - now_us
+        rings = (state.flight, state.back)
+        returns = sorted((slot * ring.width_us - now_us, units) for ring in rings for slot, units in ring.slots.items())
+        coming = [(after_us, units) for after_us, units in returns if after_us < horizon_us]
+        back, after_us, waits = 0, 0, list[int]()
+        for call, need in calls:
+            rank = self.wanted.rank(call)
+            free = self.ask.usable(rank) - self.held
+            while free + back < need and after_us < horizon_us:
+                after_us, units = coming.pop(0) if coming else (horizon_us, 0)
+                back += units
+            by_venue_us = state.venue.until_us - now_us if state.venue and self._is_above_venue(rank, need) else 0
+            waits.append(max(after_us, self.closed_us, by_venue_us))
+        return waits
+
+    def _is_above_venue(self, rank: int, need: int) -> bool:
+        return self.venue_left is not None and need > self.venue_left - (self.ask.reserve if rank else 0)
+
+
 @dataclass(slots=True)
 class Ledger:
     """The states of some rules, by key, and since when they are complete (None: not known)."""
@@ -139,29 +235,31 @@ class Ledger:
     states: dict[str, RuleState] = field(default_factory=dict)
 
     def spend(
-        self, keys: Sequence[str], asks: Sequence[Ask], wanted: int, clock_us: int, *, forced: bool = False
+        self, keys: Sequence[str], asks: Sequence[Ask], wanted: Wanted, clock_us: int, *, forced: bool = False
     ) -> Decision:
-        """Take the units of up to `wanted` equal calls, on every rule or on none; `forced` takes them regardless."""
-        rules = [(self._state(key, ask, clock_us), ask) for key, ask in zip(keys, asks, strict=True)]
-        granted, can_ever = wanted, wanted
-        for state, ask in rules:
+        """Take the units of some of the calls `wanted`, on every rule or on none; `forced` takes them regardless."""
+        states = [self._state(key, ask, clock_us) for key, ask in zip(keys, asks, strict=True)]
+        for state in states:
             state.sweep(state.flight, clock_us)
             state.sweep(state.back, clock_us)
-            fits = (
-                0 if state.at(clock_us) < state.blocked_until_us else (ask.limit - ask.leave - state.held) // ask.units
-            )
-            granted = min(granted, fits)
-            can_ever = min(can_ever, (ask.limit - ask.leave) // ask.units)
-        granted = wanted if forced else max(0, granted)
-        left = tuple(_take(state, ask, granted, clock_us) for state, ask in rules)
-        calls = min(wanted, can_ever) - granted
-        if calls <= 0:
-            return Decision(granted, None, left, ())
-        waits = [_waits(state, ask, calls, state.at(clock_us)) for state, ask in rules]
-        first = [wait[0] for wait in waits]
-        return Decision(granted, first.index(max(first)), left, tuple(max(wait) for wait in zip(*waits, strict=True)))
+        views = [_View(state, ask, wanted, clock_us) for state, ask in zip(states, asks, strict=True)]
+        total = sum(wanted.calls)
+        granted = 0
+        while granted < total and (forced or all(view.fits(granted + 1) for view in views)):
+            granted += 1
+        left = tuple(_take(view, granted, clock_us) for view in views)
+        binding, again_us, waits_us = (None, 0, []) if forced else _foresee(views, granted, total)
+        if total and not forced:
+            rooms = [[view.room(rank, granted) for rank in range(RANKS)] for view in views]
+            for index, view in enumerate(views):
+                of_others = [wanted.waiting, *rooms[:index], *rooms[index + 1 :]]
+                usable = Usable(view.ask.units, tuple(map(min, zip(*of_others, strict=True))))
+                view.state.claims.enter(wanted, granted, view.claims, again_us, usable)
+        return Decision(granted, binding, again_us, left, tuple(waits_us))
 
-    def settle(self, keys: Sequence[str], ended: Sequence[Ended], clock_us: int) -> None:
+    def settle(
+        self, keys: Sequence[str], ended: Sequence[Ended], clock_us: int, seen: Sequence[Seen | None] | None = None
+    ) -> None:
         """End grants. Never to be repeated: a second time would free the units of another grant."""
         for index, key in enumerate(keys):
             state = self.states.get(key)
@@ -177,19 +275,33 @@ class Ledger:
                     state.flight.slots[slot] = held - answered - unmade
                     state.flight.held -= answered + unmade
                     state.clock_us = clock_us
+                    if state.probe_us > 0:
+                        state.probe_us = 0 if answered else -1
                 if answered:
                     state.put(state.back, answered, clock_us)
+            answered = sum(batch.answered * batch.units[index] for batch in ended)
+            sight = seen[index] if seen else None
+            now_us = state.at(clock_us)
+            if sight is not None and (state.venue is None or sight.window > state.venue.window):
+                state.venue = state.venue or VenueView()
+                ours = state.back.held_from((now_us + sight.ends_in_us - SLACK_US) // state.back.width_us)
+                state.venue.opens(sight, now_us, ours)
+            if state.venue is not None:
+                state.venue.settled(sight, answered, state.flight.held, now_us, state.period_us)
 
     def block(self, keys: Sequence[str], span_us: int | None, clock_us: int) -> None:
-        """Close rules for `span_us`; None: for one period."""
+        """Close rules for `span_us`; None: for one period. Then one call goes alone, and its answer opens them."""
         for state in (self.states[key] for key in keys if key in self.states):
             until_us = state.at(clock_us) + (state.period_us if span_us is None else span_us)
             state.blocked_until_us = max(state.blocked_until_us, until_us)
+            state.probe_us = -1
             state.clock_us = clock_us
 
     def _state(self, key: str, ask: Ask, clock_us: int) -> RuleState:
         state, hard_us = self.states.get(key), self.hard_timeout_us
-        if state is None:
+        if ask.known > (state.takings if state else 0):
+            closed_until_us = max(state.blocked_until_us if state else 0, clock_us + ask.period_us + hard_us)
+        elif state is None:
             if self.epoch_us is None:
                 self.epoch_us = clock_us
             closed_until_us = min(self.epoch_us, clock_us) + ask.period_us + hard_us
@@ -198,7 +310,8 @@ class Ledger:
             closed_until_us = max(state.blocked_until_us, clock_us + over_us)
         else:
             return state
-        self.states[key] = RuleState(ask.period_us, hard_us, closed_until_us, clock_us)
+        takings = max(ask.known, state.takings if state else 0)
+        self.states[key] = RuleState(ask.period_us, hard_us, closed_until_us, clock_us, takings=takings)
         return self.states[key]
 
 
@@ -206,27 +319,34 @@ def _ceil(number: int, divisor: int) -> int:
     return -(-number // divisor)
 
 
-def _take(state: RuleState, ask: Ask, granted: int, clock_us: int) -> Left:
-    now_us = state.at(clock_us)
+def _take(view: _View, granted: int, clock_us: int) -> Left:
+    state, ask, now_us = view.state, view.ask, view.now_us
     slot = state.put(state.flight, granted * ask.units, clock_us) if granted else 0
+    state.takings += granted > 0
+    if granted and state.probe_us:
+        state.probe_us = now_us + state.period_us + state.hard_timeout_us
     back_in_us = 0
     if state.flight.held:
         back_in_us = state.period_us
     elif state.back.held:
         back_in_us = state.back.last * state.back.width_us - now_us
-    return Left(max(0, ask.limit - state.held), max(back_in_us, state.blocked_until_us - now_us, 0), slot)
+    left = ask.limit - state.held
+    if view.venue_left is not None:
+        left = min(left, view.venue_left - granted * ask.units)
+    foreign = state.venue.foreign if state.venue is not None and now_us < state.venue.until_us else 0
+    return Left(max(0, left), max(back_in_us, state.blocked_until_us - now_us, 0), slot, foreign, state.takings)
 
 
-def _waits(state: RuleState, ask: Ask, calls: int, now_us: int) -> list[int]:
-    """For each of `calls` more calls, the time until it fits this rule."""
-    horizon_us = _ceil(now_us + state.period_us, state.back.width_us) * state.back.width_us - now_us
-    rings = (state.flight, state.back)
-    returns = sorted((slot * ring.width_us - now_us, units) for ring in rings for slot, units in ring.slots.items())
-    coming = [(after_us, units) for after_us, units in returns if after_us < horizon_us]
-    free, after_us, waits = ask.limit - ask.leave - state.held, 0, list[int]()
-    for k in range(1, calls + 1):
-        while free < k * ask.units and after_us < horizon_us:
-            after_us, units = coming.pop(0) if coming else (horizon_us, 0)
-            free += units
-        waits.append(max(after_us, state.blocked_until_us - now_us, 0))
-    return waits
+def _foresee(views: list[_View], granted: int, total: int) -> tuple[int | None, int, list[int]]:
+    """Which rule binds, when to ask again, and the waits of the calls that were not granted and ever can be."""
+    last = granted
+    while last < total and all(view.can_ever(last + 1) for view in views):
+        last += 1
+    if last == granted:
+        return None, 0, []
+    of_rules = [view.waits([(call, view.need(call)) for call in range(granted + 1, last + 1)]) for view in views]
+    alone = [view.waits([(granted + 1, (granted + 1) * view.ask.units)])[0] for view in views]
+    first = [waits[0] for waits in of_rules]
+    binding = first.index(max(first))
+    again_us = min(max(first), max(*alone, views[binding].state.period_us // AGAIN_PARTS))
+    return binding, again_us, [max(waits) for waits in zip(*of_rules, strict=True)]

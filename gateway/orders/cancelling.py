@@ -84,7 +84,7 @@ class Cancelling:
     async def _cancel_of_missing(self, account: Account, record: OrderRecord, client: Client) -> OrderRecord:
         """The venue has no such order resting: it has ended, or not arrived yet."""
         try:
-            [record] = await self._settling.look_up(account, [record], account.throttle(client.name))
+            [record] = await self._settling.look_up(account, [record], account.throttle(client.name, client.max_wait_s))
         except (VenueError, Refusal) as error:
             # The cancel itself has had its answer: that no such order rests.
             _log.info("order_not_compared", order_id=record.intent.order_id, error=str(error))

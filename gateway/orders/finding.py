@@ -92,7 +92,9 @@ class Finding:
         try:
             current = {
                 one.intent.order_id: one
-                for one in await self._settling.look_up(account, unsettled, account.throttle(client.name))
+                for one in await self._settling.look_up(
+                    account, unsettled, account.throttle(client.name, client.max_wait_s)
+                )
             }
         except (VenueError, Refusal) as error:
             _log.info("orders_not_compared", account=account.name, error=str(error))
@@ -116,10 +118,12 @@ class Finding:
             market = self._markets.get(account.venue.name, record.intent.symbol)
             try:
                 order = await account.trading.order(
-                    market, record.intent.venue_client_id, account.throttle(client.name)
+                    market, record.intent.venue_client_id, account.throttle(client.name, client.max_wait_s)
                 )
             except OrderNotFound:
-                [record] = await self._settling.look_up(account, [record], account.throttle(client.name))
+                [record] = await self._settling.look_up(
+                    account, [record], account.throttle(client.name, client.max_wait_s)
+                )
             else:
                 record = await self._settling.seen(record, order, "order query")
         except (VenueError, Refusal) as error:

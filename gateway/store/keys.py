@@ -21,6 +21,16 @@ def limit_rule(venue: VenueName, scope: str, owner: str, rule: str) -> str:
     return _key(venue, "limit", "rule", scope, owner, rule)
 
 
+def limit_own_rule(rule_key: str, what: str) -> str:
+    """A hash like that of the rule it belongs to: the units of a rule of our own."""
+    return f"{rule_key}:{what}"
+
+
+def limit_consumed(rule_key: str) -> str:
+    """A hash: who spent how much of a rule lately; lives for two periods after the last spending."""
+    return f"{rule_key}:clients"
+
+
 def limit_rule_ttl_ms(hard_timeout_us: int, period_us: int) -> int:
     """Twice the longest time a unit can be in use: a state that expired had nothing left in it."""
     return 2 * (hard_timeout_us + period_us) // 1000 + 1000

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from adapters import models
@@ -13,9 +13,11 @@ from adapters.errors import VenueError
 from gateway.accounts import EGRESS, Account
 from gateway.api.answers import ERRORS, meta_of, ok
 from gateway.api.bodies import Answer, Page, Plain, Shape, page_of
-from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices
-from gateway.api.limits import RuleState, rule_states
+from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices, json_body, openapi_body
+from gateway.api.limits import PlanRequest, PlanShape, RuleState, plan_shape, rule_states, seen_by
 from gateway.auth.grants import Client
+from gateway.errors import Code, Refusal
+from gateway.settings import AccountAccess
 from gateway.translation import read_refusal
 
 T = TypeVar("T")
@@ -88,10 +90,35 @@ async def positions(
 
 @router.get("/{account}/rate-limits", response_model=Answer[list[RuleState]])
 async def rate_limits(the: TheServices, client: Reader, account: str) -> Response:
-    """What may still be spent on its behalf, by all clients together."""
+    """What may still be spent on its behalf, by all clients together, and who spent."""
     found = the.accounts.get(account, client)
     states = await found.limiter.status(account=found.name, egress=EGRESS)
-    return ok(list[RuleState], rule_states(states))
+    spent_by = await found.limiter.consumption(account=found.name, egress=EGRESS)
+    if client.accounts[found.name] is not AccountAccess.ACCOUNT:
+        spent_by = {rule: seen_by(client.name, by_client) for rule, by_client in spent_by.items()}
+    return ok(list[RuleState], rule_states(states, spent_by))
+
+
+@router.post("/{account}/rate-limits/plan", response_model=Answer[PlanShape], openapi_extra=openapi_body(PlanRequest))
+async def plan(
+    the: TheServices, client: Reader, account: str, body: Annotated[PlanRequest, Depends(json_body(PlanRequest))]
+) -> Response:
+    """Whether calls would fit, when, and at most how many a minute; makes none of them."""
+    found = the.accounts.get(account, client)
+    known = {call.name: call for call in found.venue.limits.calls}
+    for number, planned in enumerate(body.calls):
+        if planned.call not in known:
+            raise Refusal(
+                Code.INVALID_PARAMETER,
+                f"{found.venue.name} has no call {planned.call[:64]!r}",
+                field=f"calls.{number}.call",
+                details={"supported": sorted(known)},
+            )
+    calls = [(known[planned.call], planned.count) for planned in body.calls]
+    together, alone = await found.limiter.plan(calls, client=client.name, account=found.name, egress=EGRESS)
+    singles = [(call, 1) for call, _ in calls]
+    _, single = await found.limiter.plan(singles, client=client.name, account=found.name, egress=EGRESS)
+    return ok(PlanShape, plan_shape(body, together, alone, single))
 
 
 async def _read(

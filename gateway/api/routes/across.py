@@ -70,7 +70,9 @@ async def tickers(the: TheServices, reader: PublicReader, symbol: str, max_age_m
     """Every venue's ticker of one symbol."""
 
     def read(market: models.Market) -> Awaitable[Read]:
-        return the.market_reads.ticker(market, max_age_ms, the.public_throttle(market.venue, reader))
+        return the.market_reads.ticker(
+            market, max_age_ms, the.public_throttle(market.venue, reader.name, reader.max_wait_s)
+        )
 
     legs = [_ticker_leg(market, found) for market, found in await _every(the, symbol, read)]
     return ok(Tickers, Tickers(symbol=symbol, legs=legs))
@@ -81,7 +83,9 @@ async def best(the: TheServices, reader: PublicReader, symbol: str, max_age_ms: 
     """The best bid and the best offer of one symbol over all venues."""
 
     def read(market: models.Market) -> Awaitable[Read]:
-        return the.market_reads.order_book(market, 5, max_age_ms, the.public_throttle(market.venue, reader))
+        return the.market_reads.order_book(
+            market, 5, max_age_ms, the.public_throttle(market.venue, reader.name, reader.max_wait_s)
+        )
 
     legs = [_best_leg(market, found, max_age_ms) for market, found in await _every(the, symbol, read)]
     counted = [leg for leg in legs if leg.excluded is None]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from adapters.models import MarketType, VenueName
 from gateway.api.answers import ERRORS, meta_of, ok
 from gateway.api.bodies import Answer, Meta, Page, page_of
-from gateway.api.deps import PageLimit, PageNumber, PublicReader, TheServices
+from gateway.api.deps import PageLimit, PageNumber, PublicCaller, PublicReader, TheServices
 from gateway.api.market_bodies import Market, OrderBook, Ticker, Trade
 from gateway.api.routes.venues import find
 from gateway.limiter import Throttle
@@ -105,5 +105,5 @@ def _meta(read: Read) -> Meta:
     return meta_of(read.source, read.as_of_us, read.integrity)
 
 
-def _throttle(the: Services, venue: VenueName, reader: str) -> Throttle:
-    return the.public_throttle(venue, reader)
+def _throttle(the: Services, venue: VenueName, reader: PublicCaller) -> Throttle:
+    return the.public_throttle(venue, reader.name, reader.max_wait_s)

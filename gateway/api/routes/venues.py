@@ -58,11 +58,13 @@ async def venue(the: TheServices, _reader: PublicReader, venue: str) -> Response
 
 
 @router.get("/{venue}/rate-limits", response_model=Answer[list[RuleState]])
-async def rate_limits(the: TheServices, _reader: PublicReader, venue: str) -> Response:
-    """The budgets all accounts share: those the venue counts by address."""
+async def rate_limits(the: TheServices, reader: PublicReader, venue: str) -> Response:
+    """The budgets all accounts share: those the venue counts by address; who spends them is told to clients only."""
     found = find(the, venue)
-    states = await the.limiters[found.name].status(account=None, egress=EGRESS)
-    return ok(list[RuleState], rule_states(states))
+    limiter = the.limiters[found.name]
+    states = await limiter.status(account=None, egress=EGRESS)
+    spent_by = await limiter.consumption(account=None, egress=EGRESS) if reader.is_client else None
+    return ok(list[RuleState], rule_states(states, spent_by))
 
 
 def find(the: Services, name: str) -> Venue:

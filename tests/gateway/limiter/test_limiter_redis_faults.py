@@ -75,6 +75,24 @@ async def test_a_redis_that_forgot_closes_every_rule_for_a_period_and_the_hard_t
         assert time.monotonic() - seen > 0.85
 
 
+async def test_a_copy_that_lagged_behind_closes_what_it_does_not_know_of(redis: RedisProcess, venue: VenueName) -> None:
+    async with limiter_on(redis, venue, 100, 300) as (store, limiter):
+        await spend(limiter, READ)
+        [key] = await store.command("KEYS", f"*{venue}*:rule:ip:default:ip")
+        old = await store.command("DUMP", key)
+        await spend(limiter, READ)
+        await store.command("RESTORE", key, 10_000, old, "REPLACE")
+        with pytest.raises(Refusal) as caught:
+            await spend(limiter, READ)
+        assert caught.value.details is not None
+        assert 700 < caught.value.details["would_wait_ms"] <= 900
+        await store.command("DEL", key)  # or one that never heard of it
+        with pytest.raises(Refusal):
+            await spend(limiter, READ)
+        await spend(limiter, READ, max_wait_s=5.0)
+        await asyncio.gather(*(spend(limiter, READ) for _ in range(20)))
+
+
 async def test_a_redis_that_stops_refuses_in_time_and_lets_cancels_pass(redis: RedisProcess, venue: VenueName) -> None:
     async with limiter_on(redis, venue, 100, 60_000) as (store, limiter):
         await spend(limiter, READ)

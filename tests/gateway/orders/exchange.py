@@ -169,6 +169,7 @@ class Exchange:
                     LimitRule("ip", LimitScope.IP, 1_000, 1_000),
                 ),
                 _DEBITS,
+                calls=(_PLACE, _CANCEL, _READ, _PUBLIC),
             ),
             credential_fields=frozenset({"api_secret"}),
             market_data=_MarketData(self),
