@@ -18,6 +18,8 @@ from tests.harness.fleet import Fleet
 
 ENDS_WITHIN_S = 90.0
 BOOKS_SOUND_WITHIN_S = 15.0
+LASTS_S = 0.8
+"""How long trading meets all that was done before it is undone: longer than a lease."""
 FRESH_S = 0.3
 """How long books are followed after all is well, so that what went wrong has had time to show."""
 
@@ -90,6 +92,7 @@ class Stage:
         if self.desk is None:
             return
         verdict, desk = self.verdict, self.desk
+        time.sleep(LASTS_S)
         self.fleet.heal()
         self._trading.cancel()
         self._call(desk.ended(), ENDS_WITHIN_S)

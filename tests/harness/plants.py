@@ -17,33 +17,31 @@ from gateway.limiter import redis_spend
 from gateway.store.scripts import Script
 
 PLAIN_BUCKET = """
--- A bucket that is full at first and refilled evenly with time, whatever became of the calls.
+-- A bucket that is full at first and refilled evenly with time, whatever became of the calls. In place of `spend.lua`.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local wanted, granted = tonumber(ARGV[1]), tonumber(ARGV[1])
-local levels = {}
+local wanted = ARGV[4] + ARGV[7] + ARGV[10] + ARGV[13]
+local granted, levels, longest = wanted, {}, 0
 for i = 2, #KEYS do
-  local at = 4 + 5 * (i - 2)
-  local limit, leave = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local period, units = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local at = 16 + 6 * (i - 2)
+  local limit, period, units = tonumber(ARGV[at]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local kept = redis.call('HMGET', KEYS[i] .. ':plain', 'level', 'seen')
   local level, seen = tonumber(kept[1]) or limit, tonumber(kept[2]) or now
-  level = math.min(limit, level + (now - seen) * limit / period)
-  levels[i] = level
-  granted = math.min(granted, math.max(0, math.floor((level - leave) / units)))
+  levels[i] = math.min(limit, level + (now - seen) * limit / period)
+  granted = math.min(granted, math.max(0, math.floor(levels[i] / units)))
+  longest = math.max(longest, math.ceil(period * units / limit))
 end
-local reply = {granted, granted < wanted and 1 or 0}
+local reply = {granted, granted < wanted and 1 or 0, longest}
 for i = 2, #KEYS do
-  local at = 4 + 5 * (i - 2)
-  local level = levels[i] - granted * ARGV[at + 3]
+  local level = levels[i] - granted * ARGV[16 + 6 * (i - 2) + 3]
   redis.call('HSET', KEYS[i] .. ':plain', 'level', level, 'seen', string.format('%.0f', now))
   redis.call('PEXPIRE', KEYS[i] .. ':plain', 60000)
-  reply[#reply + 1] = math.max(0, math.floor(level))
-  reply[#reply + 1] = 0
-  reply[#reply + 1] = 0
+  for _, number in ipairs({math.max(0, math.floor(level)), 0, 0, 0, 0}) do
+    reply[#reply + 1] = number
+  end
 end
 for call = 1, wanted - granted do
-  reply[#reply + 1] = math.ceil(call * ARGV[6] / ARGV[4])
+  reply[#reply + 1] = call * longest
 end
 return reply
 """
