@@ -17,8 +17,9 @@ from gateway.limiter.claims import Wanted
 from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
+from gateway.limiter.line import KINDS, Waiter
 from gateway.limiter.metrics import Meters
-from gateway.limiter.queue import KINDS, Forecast, QueueFull, Waiter, WaitQueue
+from gateway.limiter.queue import Forecast, QueueFull, WaitQueue
 from gateway.limiter.redis_spend import SharedBudget, Units
 from gateway.limiter.rules import OwnedRule, RuleStatus
 from gateway.limiter.settings import LimiterSettings
