@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from bench.limiter.replica import KINDS, Spec
 from bench.limiter.stage import Stage, staged
 
-LIMIT = 3000
+LIMIT = 1500
 PERIOD_MS = 1000
 SKEWS_S = (-2.0, 0.0, 2.0)
-WORKERS = 900
+WORKERS = 600
 THERE_MAX_MS = 2000
 BACK_MAX_MS = 300
 HARD_TIMEOUT_S = 6.0
@@ -21,7 +21,7 @@ HARD_TIMEOUT_S = 6.0
 PAUSE_MAX_S = 2.5
 CALM_S = (1.0, 3.0)
 """From one disturbance to the next."""
-SLOWEST_PER_S = 150
+SLOWEST_PER_S = 100
 """Less than that, all disturbances included, is a failure of the test."""
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
+from typing import cast
 
 import uvloop
 
@@ -52,8 +53,7 @@ class Road(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream connection makes no other
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def send(self, client: int, kind: int) -> asyncio.Future[None]:
         """Most are quick and a few take all the time there is."""
