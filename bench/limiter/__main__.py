@@ -1,6 +1,6 @@
 """`python -m bench.limiter [--soak] [PART …]`: the table of the limiter's figures; 1 if a floor is missed.
 
-Parts: `speed`, `breaches`, `sharing`, `cancels`; all without one. `--soak` is the test of breaches with a million requests.
+Parts: `speed`, `breaches`, `sharing`, `cancels`; all without one. `--soak` is the test of breaches, a million requests.
 """
 
 import json
@@ -95,12 +95,18 @@ def _decisions_per_s(who: str) -> float:
 
 
 def _run(module: str, *arguments: str) -> str:
-    return subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
 
 
 def _benchmark_name() -> str:
     program = ceiling.benchmark_program()
-    return f"a pipeline of {ceiling.PIPELINE}" if program is None else f"{program.rpartition('/')[2]} -P {ceiling.PIPELINE}"
+    return (
+        f"a pipeline of {ceiling.PIPELINE}"
+        if program is None
+        else f"{program.rpartition('/')[2]} -P {ceiling.PIPELINE}"
+    )
 
 
 def _say(text: str) -> None:
@@ -114,7 +120,10 @@ def main(words: list[str]) -> int:
         return 2
     _say(f"on {find_server()}")
     if "--soak" in words:
-        _say(f"{SOAK_REQUESTS:,} requests of ours and {SOAK_PEERS_REQUESTS:,} of each peer: about 25 minutes, at most 3 hours")
+        _say(
+            f"{SOAK_REQUESTS:,} requests by leave of ours, {SOAK_PEERS_REQUESTS:,} by each peer's: "
+            "25 minutes on a quiet machine, given up after 3 hours"
+        )
         lines = judged(SOAK_REQUESTS, SOAK_PEERS_REQUESTS)
     else:
         lines = [line for part in parts or PARTS for line in PARTS[part]()]

@@ -23,6 +23,7 @@ CALM_S = (1.0, 3.0)
 """From one disturbance to the next."""
 SLOWEST_PER_S = 100
 """Less than that, all disturbances included, is a failure of the test."""
+TOLD_EVERY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def breaches(who: str, requests: int, *, seed: int) -> Outcome:
             now_s = time.monotonic()
             if now_s - began_s > 60 + requests / SLOWEST_PER_S:
                 raise TimeoutError(f"{who}: only {report['arrivals']} requests arrived")
-            if now_s - told_s > 10:  # noqa: PLR2004
+            if now_s - told_s > TOLD_EVERY_S:
                 told_s = now_s
                 told = f"{report['arrivals']:,} of {requests:,} requests, {report['breaches']} breaches"
                 print(f"{who}: {told}, {now_s - began_s:.0f} s", file=sys.stderr, flush=True)

@@ -53,7 +53,7 @@ class Road(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, client: int, kind: int) -> asyncio.Future[None]:
         """Most are quick and a few take all the time there is."""

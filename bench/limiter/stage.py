@@ -44,13 +44,13 @@ class Stage:
         """What the judge has seen. Raises `RuntimeError` if a replica has ended by itself."""
         if any(replica.poll() is not None for replica in self.replicas):
             raise RuntimeError("a replica has ended by itself")
-        with socket.socket(socket.AF_UNIX) as desk:
-            desk.connect(self._desk)
-            told = b""
-            while part := desk.recv(1 << 16):
-                told += part
-        report: dict[str, Any] = json.loads(told)
+        report: dict[str, Any] = self._ask(b"report\n")
         return report
+
+    def times_us(self) -> list[int]:
+        """When the first requests arrived, as many as the judge keeps."""
+        times: list[int] = self._ask(b"times\n")
+        return times
 
     def wait_for(self, arrivals: int, within_s: float) -> dict[str, Any]:
         """Wait until so many have arrived. Raises `TimeoutError`."""
@@ -67,6 +67,15 @@ class Stage:
             process.wait()
         if self._judge.stdout is not None:
             self._judge.stdout.close()
+
+    def _ask(self, what: bytes) -> Any:
+        with socket.socket(socket.AF_UNIX) as desk:
+            desk.connect(self._desk)
+            desk.sendall(what)
+            told = b""
+            while part := desk.recv(1 << 16):
+                told += part
+        return json.loads(told)
 
 
 @contextmanager

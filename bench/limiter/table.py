@@ -1,6 +1,7 @@
 """What was measured, as the table that goes into the limiter's page, and the sums it takes. Pure."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,12 +56,14 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def use_of_limit(laps_us: Sequence[int], period_us: int) -> float:
-    """The share of a limit that was used, from when its first unit arrived, the first of the second lot, and so on.
+def use_of_limit(arrivals_us: Sequence[int], limit: int, period_us: int, *, periods: int) -> float:
+    """The share of a limit that was used in about so many periods, the first one left out.
 
-    Whole lots are counted: arrivals in bursts, a burst more or less, do not change it.
+    From an arrival to an arrival, so that it is exact for arrivals in bursts, and one more or less for any others.
     """
-    return (len(laps_us) - 1) * period_us / (laps_us[-1] - laps_us[0])
+    first = bisect_left(arrivals_us, arrivals_us[0] + period_us)
+    last = bisect_left(arrivals_us, arrivals_us[first] + periods * period_us)
+    return (last - first) * period_us / (limit * (arrivals_us[last] - arrivals_us[first]))
 
 
 def _text(value: float) -> str:
