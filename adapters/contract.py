@@ -171,8 +171,8 @@ class Grant(Protocol):
     def answered(self, headers: Mapping[str, str]) -> None:
         """Say that the venue has answered; its headers may carry its own view of the budget."""
 
-    def refused(self, retry_after_s: float | None) -> None:
-        """Say that the venue answered with "too many requests"."""
+    def refused(self, retry_after_s: float | None, *, is_ban: bool = False) -> None:
+        """Say that the venue answered with "too many requests"; `is_ban`: it will hear no more from this address."""
 
 
 class Throttle(Protocol):

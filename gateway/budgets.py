@@ -1,13 +1,17 @@
 """What the settings say of the venues' budgets, as the limiter takes it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from adapters.contract import Venue
 from adapters.models import AccountName, VenueName
+from gateway.accounts import EGRESS
 from gateway.config_file import ConfigError
 from gateway.limiter import AccountTerms, LimiterSettings
 from gateway.limiter.rules import Rulebook
 from gateway.settings import Settings
+
+LOG_IN = "log_in"
+"""What adapters name the call that fetches a token."""
 
 
 def check_budgets(settings: Settings, venues: Mapping[VenueName, Venue]) -> None:
@@ -20,6 +24,24 @@ def check_budgets(settings: Settings, venues: Mapping[VenueName, Venue]) -> None
             problems.append(f"venues.{error}")
     if problems:
         raise ConfigError(problems)
+
+
+def crowded(settings: Settings, venues: Mapping[VenueName, Venue]) -> Iterator[str]:
+    """What of our own calls does not fit at once, in words: logins of many accounts behind one address."""
+    for name, venue in venues.items():
+        log_in = next((call for call in venue.limits.calls if call.name == LOG_IN), None)
+        accounts = sum(account.venue == name for account in settings.accounts.values())
+        if log_in is None or not accounts:
+            continue
+        route = Rulebook(name, venue.limits, limiter_settings(settings, name)).route(log_in.cost_class, None, EGRESS)
+        for rule, units in zip(route.rules, route.units, strict=True):
+            if accounts * units > rule.limit:
+                rounds = -(-accounts * units // rule.limit) - 1
+                yield (
+                    f"venues.{name}: {accounts} accounts log in by the limit {rule.name}, {rule.limit} in "
+                    f"{rule.period_us // 1_000_000} s: after a first start the last is ready "
+                    f"{rounds * rule.period_us // 1_000_000} s later"
+                )
 
 
 def limiter_settings(settings: Settings, venue: VenueName) -> LimiterSettings:

@@ -19,6 +19,9 @@ from adapters.errors import NeverSent, NoAnswer, OutcomeUnknown, VenueError, Ven
 from adapters.models import VenueName
 
 _READ_ATTEMPTS = 3
+_BANNED = 418
+"""What exchanges answer addresses that went on after a 429."""
+_TOO_MANY = (429, _BANNED)
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -37,7 +40,7 @@ class Sender:
     def __init__(
         self, venue: VenueName, transport: Transport, *, retry_after_s: Callable[[httpx.Response], float | None]
     ) -> None:
-        """`retry_after_s` reads the wait out of an answer with status 429."""
+        """`retry_after_s` reads the wait out of an answer that says too many."""
         self._venue = venue
         self._transport = transport
         self._retry_after_s = retry_after_s
@@ -118,8 +121,8 @@ class Sender:
         else:
             breaker.succeeded()
         grant.answered(response.headers)
-        if response.status_code == 429:
-            grant.refused(self._retry_after_s(response))
+        if response.status_code in _TOO_MANY:
+            grant.refused(self._retry_after_s(response), is_ban=response.status_code == _BANNED)
         return response
 
     def _breaker(self, call: Call) -> Breaker:

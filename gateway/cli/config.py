@@ -4,10 +4,15 @@ import json
 
 import typer
 
+from adapters.common.transport import HttpTransport
+from adapters.models import VenueName
 from gateway.app import create_app
+from gateway.budgets import crowded
 from gateway.cli.fail import fail_config
 from gateway.cli.options import ConfigFile
+from gateway.clock import VenueClock
 from gateway.config_file import ConfigError, load
+from gateway.opening import open_venues
 from gateway.settings import Settings
 
 app = typer.Typer(help="Look at the configuration before it is used.", no_args_is_help=True)
@@ -19,8 +24,11 @@ def check(config: ConfigFile = None) -> None:
     try:
         settings = load(config)
         create_app(settings, "redis://127.0.0.1")
+        venues = open_venues(settings, HttpTransport(), {VenueName(name): VenueClock() for name in settings.venues})
     except ConfigError as error:
         fail_config(error)
+    for note in crowded(settings, venues):
+        typer.echo(f"note: {note}")
     typer.echo(f"ok: {len(settings.venues)} venues, {len(settings.accounts)} accounts, {len(settings.clients)} clients")
 
 

@@ -24,7 +24,7 @@ class Issuer(Protocol):
     def unheard(self, grant: "Grant") -> None:
         """Something was sent and no answer seen: the units return by themselves."""
 
-    def refused(self, grant: "Grant", headers: Mapping[str, str], retry_after_s: float | None) -> None:
+    def refused(self, grant: "Grant", headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
         """The venue said too many; comes besides `answered`."""
 
     def expired(self) -> None:
@@ -78,10 +78,10 @@ class Grant:
             self._headers = headers
             self._issuer.answered(self, headers)
 
-    def refused(self, retry_after_s: float | None) -> None:
+    def refused(self, retry_after_s: float | None, *, is_ban: bool = False) -> None:
         """Say that the venue answered "too many requests": the rule closes on every replica."""
         self.answered({})
-        self._issuer.refused(self, self._headers, retry_after_s)
+        self._issuer.refused(self, self._headers, retry_after_s, is_ban=is_ban)
 
     def leave(self) -> None:
         """End a grant whose user is done with it. Safe to repeat."""

@@ -31,6 +31,7 @@ from gateway.limiter.metrics import Meters
 from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.pump import Pump, Question
 from gateway.limiter.redis_spend import LOOK, SharedBudget
+from gateway.limiter.refusals import Refusals
 from gateway.limiter.rules import OwnedRule, Route, Rulebook, RuleStatus
 from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.spend import Decision
@@ -68,6 +69,7 @@ class Limiter:
         self._venue_time_ms = venue_time_ms
         self._consumption = Consumption(store)
         self._meters = Meters(venue)
+        self._refusals = Refusals(venue, self._meters)
         self._replica = uuid4().hex
         self._emergency = Emergency(round(self._settings.hard_timeout_s * 1e6))
         self._routes: dict[tuple[object, ...], tuple[Pump, Route]] = {}
@@ -184,12 +186,12 @@ class Limiter:
         terms = self._terms(client)
         pump, route = self._route(call.cost_class, account, egress, kind is CallKind.CANCEL, (client, terms))
         if not self.is_serving:
-            raise pump.closed_refusal(kind)
+            raise self._refusals.closed(kind)
         asked_s = time.monotonic()
         if not self._store.is_up:
             if kind is CallKind.CANCEL:
                 return pump.emergency_grant(client, route.units)
-            raise pump.store_refusal(kind)
+            raise self._refusals.store(kind)
         waiter = pump.enqueue(client, terms.weight, kind, route.units, asked_s + max_wait_s)
         try:
             grant = await waiter.ticket
@@ -225,6 +227,7 @@ class Limiter:
             emergency=self._emergency,
             settings=self._settings,
             meters=self._meters,
+            refusals=self._refusals,
             consumption=self._consumption,
             venue_headers=self._limits.headers,
             venue_time_ms=self._venue_time_ms,

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 from adapters.contract import CallKind, LimitHeaders, LimitScope
 from adapters.models import VenueName
-from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.errors import StoreUnavailable
 from gateway.limiter import headers as limit_headers
 from gateway.limiter.claims import Wanted
 from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
+from gateway.limiter.line import KINDS, Waiter
 from gateway.limiter.metrics import Meters
-from gateway.limiter.queue import KINDS, Forecast, QueueFull, Waiter, WaitQueue
+from gateway.limiter.queue import Forecast, QueueFull, WaitQueue
 from gateway.limiter.redis_spend import SharedBudget, Units
+from gateway.limiter.refusals import Refusals
 from gateway.limiter.rules import OwnedRule, RuleStatus
 from gateway.limiter.settings import LimiterSettings
 from gateway.limiter.spend import Ask, Decision
@@ -49,6 +51,7 @@ class Pump:
         emergency: Emergency,
         settings: LimiterSettings,
         meters: Meters,
+        refusals: Refusals,
         consumption: Consumption,
         venue_headers: LimitHeaders | None,
         venue_time_ms: Callable[[], int],
@@ -60,6 +63,7 @@ class Pump:
         self._emergency = emergency
         self._life_s = settings.grant_life_s
         self._meters = meters
+        self._refusals = refusals
         self._spent = consumption.tally(budget.rules)
         self._venue_headers = venue_headers
         self._venue_time_ms = venue_time_ms
@@ -77,11 +81,11 @@ class Pump:
         try:
             self.queue.add(waiter)
         except QueueFull:
-            raise self._refusal(kind, "queue_full") from None
+            raise self._refusals.full(kind, *self._binding()) from None
         if self._forecast:
             place = self.queue.place(waiter)
             if not self.queue.judge(waiter, place, self._forecast):
-                raise self._refusal(kind, "limit", place)
+                raise self._refusals.late(kind, *self._binding(place))
         self._wake(self)
         return waiter
 
@@ -95,7 +99,7 @@ class Pump:
     def remove_late(self, now_s: float) -> None:
         """Refuse those whose deadline has passed."""
         for waiter in self.queue.remove_late(now_s):
-            _refuse(waiter, self._refusal(waiter.kind, "limit"))
+            _refuse(waiter, self._refusals.late(waiter.kind, *self._binding()))
 
     def is_idle(self) -> bool:
         return not len(self.queue) and not self._budget.has_debts()
@@ -143,7 +147,7 @@ class Pump:
             self._hand_out(question, decision)
         if self._forecast:
             for waiter, place in self.queue.judge_new(self._forecast):
-                _refuse(waiter, self._refusal(waiter.kind, "limit", place))
+                _refuse(waiter, self._refusals.late(waiter.kind, *self._binding(place)))
 
     def _hand_out(self, question: Question, decision: Decision) -> None:
         unix_s = time.time()
@@ -211,17 +215,6 @@ class Pump:
         expires_s = now_s + self._life_s
         return Grant(self, self._venue, client=client, expires_s=expires_s, units=units, slots=None, tightest=None)
 
-    def store_refusal(self, kind: CallKind) -> Refusal:
-        """What everything but a cancel is told while Redis is away."""
-        self._meters.refused(kind, "store")
-        return Refusal(
-            Code.STORE_UNAVAILABLE,
-            "the budget of this venue cannot be read; nothing was sent, try again shortly",
-            retry_after_s=1.0,
-            outcome=_outcome(kind),
-            venue=self._venue,
-        )
-
     def go_on_without_store(self) -> None:
         """Let the cancels that wait go, and refuse everybody else."""
         for waiter in self.queue.clear():
@@ -230,7 +223,7 @@ class Pump:
             if waiter.kind is CallKind.CANCEL:
                 waiter.ticket.set_result(self.emergency_grant(waiter.client, waiter.units))
             else:
-                waiter.ticket.set_exception(self.store_refusal(waiter.kind))
+                waiter.ticket.set_exception(self._refusals.store(waiter.kind))
 
     # --- what becomes of grants: `grant.Issuer`
 
@@ -252,10 +245,12 @@ class Pump:
         if grant.slots is None:
             self._owe(grant)
 
-    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None) -> None:
-        self._meters.incident("venue_refused")
+    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
+        self._meters.incident("venue_banned" if is_ban else "venue_refused")
         self._budget.settle()
-        self._budget.block(self._narrowest(self._sight(grant, headers)), retry_after_s)
+        of_address = [rule for rule in self._budget.rules if rule.counted and rule.scope is LimitScope.IP]
+        banned = of_address if is_ban else []
+        self._budget.block(banned or self._narrowest(self._sight(grant, headers)), retry_after_s)
         self._forecast = None
         self._wake(self)
 
@@ -282,7 +277,7 @@ class Pump:
         """Send what is left to tell, and refuse those who still wait."""
         self._budget.settle()
         for waiter in self.queue.clear():
-            _refuse(waiter, self.closed_refusal(waiter.kind))
+            _refuse(waiter, self._refusals.closed(waiter.kind))
 
     def _give_back(self, slots: tuple[int, ...], units: Units, calls: int) -> None:
         self._budget.unmade(slots, units, calls)
@@ -293,38 +288,11 @@ class Pump:
         self._budget.owe(grant.units)
         self._wake(self)
 
-    # --- refusals
-
-    def closed_refusal(self, kind: CallKind) -> Refusal:
-        """What those are told who ask when nobody serves any more."""
-        self._meters.refused(kind, "closed")
-        return Refusal(
-            Code.SHUTTING_DOWN,
-            "the gateway is stopping; nothing was sent",
-            retry_after_s=1.0,
-            outcome=_outcome(kind),
-            venue=self._venue,
-        )
-
-    def _refusal(self, kind: CallKind, reason: str, place: int = 0) -> Refusal:
-        self._meters.refused(kind, reason)
-        rule, wait_s = self._budget.rules[0].name, 0.0
+    def _binding(self, place: int = 0) -> tuple[str, float]:
+        """Which rule makes callers wait, and how long one at this place would."""
         if self._forecast:
-            rule = self._forecast.rule
-            wait_s = max(0.0, self._forecast.at_s(place) - time.monotonic())
-        cause = "too many callers wait already" if reason == "queue_full" else "its turn would come too late"
-        return Refusal(
-            Code.RATE_LIMIT_EXCEEDED,
-            f"the venue's limit {rule} leaves no room now and {cause}; nothing was sent",
-            details={"rule": rule, "would_wait_ms": math.ceil(wait_s * 1000)},
-            retry_after_s=wait_s,
-            outcome=_outcome(kind),
-            venue=self._venue,
-        )
-
-
-def _outcome(kind: CallKind) -> Outcome | None:
-    return Outcome.NOT_SENT if kind in {CallKind.CANCEL, CallKind.ORDER} else None
+            return self._forecast.rule, max(0.0, self._forecast.at_s(place) - time.monotonic())
+        return (self._budget.rules[0].name if self._budget.rules else "none"), 0.0
 
 
 def _refuse(waiter: Waiter[Ticket], error: Exception) -> None:

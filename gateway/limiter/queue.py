@@ -1,59 +1,27 @@
-"""Who waits for a set of rules, and who is next: most urgent kind first, within a kind by fair turns. Pure.
+"""Who waits for a set of rules, and who is next: most urgent kind first, within a kind by fair turns (`line`). Pure.
 
-Turns are those of start-time fair queueing: each call of a client comes 1 / weight after the one before it, from the
-turn that is being served when the client begins to wait. So who floods the queue waits behind himself, and what he
-does moves nobody else. The head is never overtaken by a cheaper call behind it, so that a dear one is not starved.
-A waiter leaves when it is taken, when its deadline passes, or by itself; then those behind it of its client move up.
+The head is never overtaken by a cheaper call behind it, so that a dear one is not starved. A waiter leaves when it is
+taken, when its deadline passes, or by itself.
 """
 
 import heapq
 import math
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, islice
-from typing import Generic, TypeVar
+from typing import Generic
 
-from adapters.contract import CallKind
 from gateway.limiter.claims import Wanted
-
-T = TypeVar("T")
-
-KINDS = tuple(CallKind)
-"""Most urgent first: the order in which `CallKind` lists them."""
+from gateway.limiter.line import KINDS, Line, T, Waiter
 
 BATCH_MAX = 128
 """Calls asked for at once."""
-
-_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 _arrivals = count(1)  # over all queues, so that their heads can be compared
 
 
 class QueueFull(Exception):
     """As many wait as may."""
-
-
-@dataclass(slots=True, eq=False)
-class Waiter(Generic[T]):
-    """A caller that waits; `ticket` is how it is told."""
-
-    client: str
-    weight: int
-    kind: CallKind
-    units: tuple[int, ...]
-    deadline_s: float
-    ticket: T
-    rank: int = field(init=False)
-    """Of its kind, 0 being the most urgent."""
-    turn: float = field(default=0.0)
-    arrived: int = field(default=0)
-    is_judged: bool = field(default=False)
-    """Whether its chances were looked at; from then on its deadline is watched."""
-
-    def __post_init__(self) -> None:
-        self.rank = _RANKS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,81 +59,12 @@ class Forecast:
         return self.made_at_s + (wait_us + rounds * self.period_us) / 1e6
 
 
-class _Line(Generic[T]):
-    """The waiters of one kind, in turn."""
-
-    def __init__(self) -> None:
-        self.ordered: list[tuple[float, int, Waiter[T]]] = []
-        self._of_client: dict[str, deque[Waiter[T]]] = {}
-        self._weights: dict[str, int] = {}
-        self._served: dict[str, float] = {}
-        """The turn after the last one that was served, for clients ahead of the others."""
-        self._now = 0.0
-        """The turn that was served last."""
-        self._moved_up: set[str] = set()
-
-    @property
-    def weight(self) -> int:
-        """Of the clients that wait, together; 1 if there are none."""
-        return sum(self._weights.values()) or 1
-
-    def add(self, waiter: Waiter[T]) -> None:
-        """Join."""
-        if self._moved_up:
-            self.tidy()
-        own = self._of_client.get(waiter.client)
-        if own is None:
-            own = self._of_client[waiter.client] = deque()
-            self._weights[waiter.client] = waiter.weight
-            waiter.turn = max(self._now, self._served.get(waiter.client, 0.0))
-        else:
-            waiter.turn = own[-1].turn + 1 / waiter.weight
-        own.append(waiter)
-        insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
-
-    def place(self, waiter: Waiter[T]) -> int:
-        """How many of this kind are served before."""
-        return bisect_left(self.ordered, (waiter.turn, waiter.arrived, waiter))
-
-    def remove(self, waiter: Waiter[T], *, is_served: bool) -> None:
-        own = self._of_client[waiter.client]
-        del self.ordered[self.place(waiter)]
-        if own[0] is waiter:
-            own.popleft()
-        else:
-            own.remove(waiter)
-        if is_served:
-            self._now = max(self._now, waiter.turn)
-            self._served[waiter.client] = waiter.turn + 1 / waiter.weight
-            if len(self._served) > 2 * len(self._of_client) + BATCH_MAX:
-                self._served = {client: turn for client, turn in self._served.items() if turn > self._now}
-        if not own:
-            del self._of_client[waiter.client]
-            del self._weights[waiter.client]
-            self._moved_up.discard(waiter.client)
-        elif not is_served:
-            self._moved_up.add(waiter.client)
-
-    def tidy(self) -> None:
-        """Give those behind a waiter that left the turns they have now."""
-        for client in self._moved_up:
-            own = self._of_client[client]
-            turn = max(self._served.get(client, 0.0), min(self._now, own[0].turn))
-            for waiter in own:
-                if waiter.turn > turn:
-                    del self.ordered[self.place(waiter)]
-                    waiter.turn = turn
-                    insort(self.ordered, (waiter.turn, waiter.arrived, waiter))
-                turn = waiter.turn + 1 / waiter.weight
-        self._moved_up.clear()
-
-
 class WaitQueue(Generic[T]):
     """The waiters of one set of rules."""
 
     def __init__(self, length_max: int):
         self._length_max = length_max
-        self._lines: tuple[_Line[T], ...] = tuple(_Line() for _ in KINDS)
+        self._lines: tuple[Line[T], ...] = tuple(Line() for _ in KINDS)
         self._deadlines: list[tuple[float, int, Waiter[T]]] = []
         self._unjudged = 0
         self._waiting: set[int] = set()

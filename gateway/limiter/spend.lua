@@ -1,4 +1,4 @@
--- Spend the units of some of the calls wanted, most urgent first, on all rules of the calls or on none.
+-- Spend the units of some of the calls wanted, most urgent first, on all rules of the calls or on none: `spend.py` in Lua.
 --
 -- KEYS  the epoch, then one state per rule
 -- ARGV  forced (1: take them even if they do not fit), hard timeout in µs, who asks,

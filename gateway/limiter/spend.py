@@ -5,8 +5,6 @@ after the answer; if no answer is heard of, after the hard timeout and a period.
 granted after one of the others had been answered for a whole period: no window of one period, wherever it starts and
 however long requests travel, holds more than L arrivals. A bucket refilled at L per period would let nearly 2 L pass.
 
-When units come back is kept in 128 slots per span, each rounded up to its end: early never, late by under 1 %.
-
 All of a call's rules are debited or none. Lower classes leave a reserve in every rule; only cancels may use it.
 If the state is lost, or is an older one than an asker has seen (a copy that lagged behind was made the primary), rules
 stay closed until everything that can have been in use has come back.
@@ -18,10 +16,10 @@ much is left is believed where it says less (`venue_view`). After a refusal one 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.limiter.claims import AGAIN_PARTS, RANKS, Claims, Usable, Wanted
+from gateway.limiter.claims import AGAIN_PARTS, RANKS, Usable, Wanted
+from gateway.limiter.state import RuleState, round_up
 from gateway.limiter.venue_view import SLACK_US, Seen, VenueView
 
-SLOTS = 128
 PROBE_POLL_US = 50_000
 """How soon those who wait ask again while one call probes whether a rule is open."""
 
@@ -93,75 +91,6 @@ class Ended:
     units: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Ring:
-    """Units by when they come back."""
-
-    span_us: int
-    width_us: int = field(init=False)
-    held: int = 0
-    head: int = 0
-    last: int = 0
-    slots: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.width_us = _ceil(self.span_us, SLOTS)
-
-    def held_from(self, first: int) -> int:
-        """Units that come back in slot `first` or later."""
-        return sum(units for slot, units in self.slots.items() if slot >= first)
-
-
-@dataclass(slots=True)
-class RuleState:
-    period_us: int
-    hard_timeout_us: int
-    blocked_until_us: int
-    clock_us: int
-    offset_us: int = 0
-    takings: int = 0
-    probe_us: int = 0
-    """0: open. -1: the next call goes alone. Above: one call is on its way, and counts as lost at that time."""
-    flight: Ring = field(init=False)
-    back: Ring = field(init=False)
-    claims: Claims = field(default_factory=Claims)
-    venue: VenueView | None = None
-
-    def __post_init__(self) -> None:
-        self.flight = Ring(self.period_us + self.hard_timeout_us)
-        self.back = Ring(self.period_us)
-
-    def at(self, clock_us: int) -> int:
-        """Now, in this rule's own time, in which a clock that went back stood still."""
-        if clock_us < self.clock_us:
-            self.offset_us += self.clock_us - clock_us
-            self.clock_us = clock_us
-        return clock_us + self.offset_us
-
-    def sweep(self, ring: Ring, clock_us: int) -> None:
-        """Take out what is due. Visits each slot once in its life, however many calls come."""
-        stop = min(self.at(clock_us) // ring.width_us, ring.last)
-        if ring.head < stop:
-            for slot in range(ring.head + 1, stop + 1):
-                ring.held -= ring.slots.pop(slot, 0)
-            ring.head, self.clock_us = stop, clock_us
-
-    def put(self, ring: Ring, units: int, clock_us: int) -> int:
-        """Put units where they come back one span from now; answers the slot."""
-        now_us = self.at(clock_us)
-        slot = _ceil(now_us + ring.span_us, ring.width_us)
-        ring.held += units
-        ring.head = max(ring.head, now_us // ring.width_us)
-        ring.last = max(ring.last, slot)
-        ring.slots[slot] = ring.slots.get(slot, 0) + units
-        self.clock_us = clock_us
-        return slot
-
-    @property
-    def held(self) -> int:
-        return self.flight.held + self.back.held
-
-
 class _View:
     """One rule as one asker sees it, at one moment."""
 
@@ -207,7 +136,7 @@ class _View:
     def waits(self, calls: Sequence[tuple[int, int]]) -> list[int]:
         """For each call with the units it needs, rising, the time until they are free."""
         state, now_us = self.state, self.now_us
-        horizon_us = _ceil(now_us + state.period_us, state.back.width_us) * state.back.width_us - now_us
+        horizon_us = round_up(now_us + state.period_us, state.back.width_us) * state.back.width_us - now_us
         rings = (state.flight, state.back)
         returns = sorted((slot * ring.width_us - now_us, units) for ring in rings for slot, units in ring.slots.items())
         coming = [(after_us, units) for after_us, units in returns if after_us < horizon_us]
@@ -313,10 +242,6 @@ class Ledger:
         takings = max(ask.known, state.takings if state else 0)
         self.states[key] = RuleState(ask.period_us, hard_us, closed_until_us, clock_us, takings=takings)
         return self.states[key]
-
-
-def _ceil(number: int, divisor: int) -> int:
-    return -(-number // divisor)
 
 
 def _take(view: _View, granted: int, clock_us: int) -> Left:

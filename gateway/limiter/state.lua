@@ -1,4 +1,4 @@
--- What the limiter's scripts share: the state of one rule. `spend.py` is the same in Python, and the place to read first.
+-- What the limiter's scripts share: the state of one rule. `state.py` is the same in Python, and the place to read first.
 --
 -- One hash per rule and owner, absent while nothing is in use:
 --   s          thirteen numbers, packed because one field costs a third of thirteen:

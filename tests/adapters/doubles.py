@@ -30,8 +30,8 @@ class RecordingThrottle:
     def answered(self, headers: Mapping[str, str]) -> None:
         self.events.append("answered")
 
-    def refused(self, retry_after_s: float | None) -> None:
-        self.events.append(f"refused {retry_after_s}")
+    def refused(self, retry_after_s: float | None, *, is_ban: bool = False) -> None:
+        self.events.append(f"{'banned' if is_ban else 'refused'} {retry_after_s}")
 
 
 @dataclass(slots=True)

@@ -1,11 +1,13 @@
 """Settings of budgets that a venue's limits do not allow are refused by name, before anything runs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from adapters.models import AccountName, VenueName
-from gateway.budgets import account_terms, check_budgets, limiter_settings
+from adapters.zanbara.limits import limits_of
+from gateway.budgets import account_terms, check_budgets, crowded, limiter_settings
 from gateway.config_file import ConfigError
 from gateway.limiter import AccountTerms
 from gateway.settings import Settings
@@ -42,3 +44,11 @@ def test_a_venues_budget_has_the_terms_of_its_own_accounts() -> None:
     check_budgets(given, {SIM: Exchange(SIM).venue()})
     assert account_terms(given, SIM) == {AccountName("main"): AccountTerms(foreign_budget=0.5)}
     assert (limiter_settings(given, SIM).pace, limiter_settings(given, SIM).foreign_budget) == ({"ip": 4}, 0.25)
+
+
+@pytest.mark.parametrize(("accounts", "wait_s"), [(20, None), (40, 60), (41, 120)])
+def test_more_accounts_than_can_log_in_at_once_are_noted(accounts: int, wait_s: int | None) -> None:
+    venue = replace(Exchange(SIM).venue(), limits=limits_of("production", {}))
+    given = settings().model_dump() | {"accounts": {f"a{number}": {"venue": SIM} for number in range(accounts)}}
+    notes = list(crowded(Settings(**given), {SIM: venue}))
+    assert notes == [] if wait_s is None else notes[0].endswith(f"the last is ready {wait_s} s later")

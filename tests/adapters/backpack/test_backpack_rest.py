@@ -266,6 +266,13 @@ async def test_too_many_requests_on_a_read(body: bytes) -> None:
         assert r.throttle.events == ["granted", "started", "answered", "refused 3.0"]
 
 
+async def test_a_ban_is_told_to_the_throttle() -> None:
+    async with rig(response(b"<html>", "418 Go away", "Retry-After: 120\r\n")) as r:
+        with pytest.raises(errors.VenueProtocolError):
+            await r.venue.market_data.order_book(SPOT, 5, r.throttle)
+        assert r.throttle.events == ["granted", "started", "answered", "banned 120.0"]
+
+
 @pytest.mark.parametrize(("header", "wait_s"), [("soon", None), ("-1", 0.0), ("nan", 0.0), ("inf", 3600.0)])
 async def test_a_wait_that_is_no_sane_number_is_not_believed(header: str, wait_s: float | None) -> None:
     async with rig(error("TOO_MANY_REQUESTS", status="429 Too Many", headers=f"retry-after: {header}\r\n")) as r:

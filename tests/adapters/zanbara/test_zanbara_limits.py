@@ -61,3 +61,19 @@ def test_overrides() -> None:
 def test_overrides_that_cannot_be_right(environment: str, overrides: dict[str, tuple[int, int]], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         limits.limits_of(environment, overrides)
+
+
+@pytest.mark.parametrize(
+    ("level", "query", "trade", "batch"), [(1, 2, 2, 2), (2, 5, 3, 3), (3, 10, 5, 5), (4, 20, 10, 10)]
+)
+def test_a_vip_level_multiplies_the_private_limits_alone(level: int, query: int, trade: int, batch: int) -> None:
+    tier = limits.limits_of("production", {}).tiers[level - 1]
+    times = {"query": query, "trade": trade, "batch": batch}
+    assert tier == {f"{scope}_{kind}": by for scope in ("ip", "account") for kind, by in times.items()}
+
+
+@pytest.mark.parametrize("environment", ["production", "testnet"])
+def test_a_plan_may_name_every_call_there_is(environment: str) -> None:
+    venue_limits = limits.limits_of(environment, {})
+    assert set(venue_limits.calls) == set(CALLS)
+    assert {call.cost_class for call in CALLS} <= venue_limits.debits.keys()

@@ -254,11 +254,14 @@ async def test_calls_that_limits_cannot_price_are_a_mistake_of_the_caller(url: s
         Rulebook(venue, Limits((), {"read": (("ip", 1),)}), UNSPENT)
 
 
-async def test_replicas_together_never_exceed_the_limit_and_use_nearly_all_of_it(url: str, venue: VenueName) -> None:
-    limit, period_s, periods = 40, 0.3, 8
+async def test_replicas_that_come_and_go_never_exceed_the_limit_and_use_nearly_all_of_it(
+    url: str, venue: VenueName
+) -> None:
+    limit, period_s, periods = 40, 0.3, 9
     arrivals_us: list[int] = []
     rng = random.Random(7)
-    end = time.monotonic() + period_s * periods
+    start = time.monotonic()
+    end = start + period_s * periods
 
     async def bot(limiter: Limiter) -> None:
         throttle = limiter.throttle(client="bot", max_wait_s=10.0)
@@ -272,18 +275,22 @@ async def test_replicas_together_never_exceed_the_limit_and_use_nearly_all_of_it
                     grant.answered({})
 
     settings = LimiterSettings(assume_unspent=True, hard_timeout_s=0.3, grant_life_s=0.2, reserve_share=0)
-    shared = limits(limit, int(period_s * 1000))
-    async with (
-        replica(url, venue, shared, settings) as one,
-        replica(url, venue, shared, settings) as two,
-        replica(url, venue, shared, settings) as three,
-        asyncio.TaskGroup() as group,
-    ):
-        for limiter in (one, two, three):
-            for _ in range(30):
-                group.create_task(bot(limiter))
+
+    async def one_replica(until: float) -> None:
+        async with replica(url, venue, limits(limit, int(period_s * 1000)), settings) as limiter:
+            bots = [asyncio.create_task(bot(limiter)) for _ in range(15)]
+            await asyncio.wait(bots, timeout=until - time.monotonic())
+            for one in bots:
+                one.cancel()
+            await asyncio.gather(*bots, return_exceptions=True)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one_replica(end))
+        for number in range(4):
+            await asyncio.sleep(period_s)
+            group.create_task(one_replica(end - (4 - number) * period_s))
     assert most_in_any_window(arrivals_us, int(period_s * 1e6)) <= limit
-    assert len(arrivals_us) > 0.8 * limit * periods  # a busy machine answers late; the sums alone are tested for 98 %
+    assert len(arrivals_us) > 0.75 * limit * periods  # a busy machine answers late; the sums alone are tested for 98 %
 
 
 async def test_a_venue_without_limits_lets_every_call_go(url: str, venue: VenueName) -> None:

@@ -2,7 +2,8 @@ import pytest
 
 from adapters.contract import CallKind
 from gateway.limiter.claims import Wanted
-from gateway.limiter.queue import Forecast, QueueFull, Waiter, WaitQueue
+from gateway.limiter.line import Waiter
+from gateway.limiter.queue import Forecast, QueueFull, WaitQueue
 
 CANCEL, ORDER, READ, MARKET = CallKind
 ONE = (1,)

@@ -106,6 +106,19 @@ async def test_a_refusal_closes_everywhere_and_one_call_probes_alone(url: str, v
         await asyncio.gather(*(spend(limiter, READ, max_wait_s=2.0) for limiter in (one, other, one, other)))
 
 
+async def test_a_ban_closes_the_address(url: str, venue: VenueName) -> None:
+    async with replica(url, venue, limits(100, 200)) as one, replica(url, venue, limits(100, 200)) as other:
+        async with one.throttle(client="bot", account=ACCOUNT).grant(ORDER) as grant:
+            grant.start()
+            grant.refused(30.0, is_ban=True)
+        await one.status()
+        for call in (READ, CANCEL):
+            with pytest.raises(Refusal) as caught:
+                await spend(other, call)
+            assert caught.value.details is not None
+            assert (caught.value.details["rule"], caught.value.details["would_wait_ms"] > 29_000) == ("ip", True)
+
+
 async def test_an_accounts_changed_terms_count_at_once(url: str, venue: VenueName) -> None:
     async with replica(url, venue, limits(100, 60_000, of_account=20)) as limiter:
         await spend(limiter, ORDER)
