@@ -31,7 +31,7 @@ bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floo
 bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its floors and its peers, 4 minutes (ARGS=speed measures that alone)
 	@$(BIN)/python -m bench.limiter $(ARGS)
 
-soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour
+soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)
 	@$(BIN)/python -m bench.limiter --soak $(ARGS)
 
 redis-tools:

@@ -53,13 +53,18 @@ def breaches(who: str, requests: int, *, seed: int) -> Outcome:
             done[_disturb(stage, chance)] += 1
             time.sleep(chance.uniform(*CALM_S))
             now_s = time.monotonic()
-            if now_s - began_s > 60 + requests / SLOWEST_PER_S:
+            if now_s - began_s > longest_s(requests):
                 raise TimeoutError(f"{who}: only {report['arrivals']} requests arrived")
             if now_s - told_s > TOLD_EVERY_S:
                 told_s = now_s
                 told = f"{report['arrivals']:,} of {requests:,} requests, {report['breaches']} breaches"
                 print(f"{who}: {told}, {now_s - began_s:.0f} s", file=sys.stderr, flush=True)
         return Outcome(report["arrivals"], report["breaches"], time.monotonic() - began_s, done)
+
+
+def longest_s(requests: int) -> float:
+    """How long so many requests may take."""
+    return 60 + requests / SLOWEST_PER_S
 
 
 def _spec(who: str, stage: Stage, index: int) -> Spec:

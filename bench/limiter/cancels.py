@@ -20,7 +20,7 @@ PERIOD_MS = 1000
 READERS = 1000
 EVERY_S = 0.04
 """Cancels come half as often as the reserve alone would bear."""
-TURN_S = 2.5
+TURN_S = 2.0
 TURNS = 4
 ANSWER_S = 0.001
 

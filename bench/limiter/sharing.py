@@ -14,11 +14,11 @@ from bench.limiter.table import jain, use_of_limit
 
 LIMIT = 1000
 PERIOD_MS = 1000
-LONG_PERIOD_MS = 5000
+LONG_PERIOD_MS = 4000
 """Where the time an answer takes must be small beside it, as it is beside the venues' minute."""
-LOTS = 8
+LOTS = 6
 """Whole limits that are watched, after the first two."""
-LONG_PERIODS = 3
+LONG_PERIODS = 2
 BACKLOG = 100
 """Calls of each kind, or of each equal client, that always wait."""
 EQUAL_CLIENTS = 20
