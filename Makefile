@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak bench bench-sandbox check format lock clean
+.PHONY: help demo test test-clients soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,22 @@ test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ##
 soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: bench-sandbox  ## Measure everything there is a measurement for
+bench: bench-sandbox bench-limiter  ## Measure everything there is a measurement for
 
 bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floors (ARGS=engine measures that alone)
 	@$(BIN)/python -m bench.sandbox $(ARGS)
+
+bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its floors and its peers, 4 minutes (ARGS=speed measures that alone)
+	@$(BIN)/python -m bench.limiter $(ARGS)
+
+soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)
+	@$(BIN)/python -m bench.limiter --soak $(ARGS)
+
+redis-tools:
+	@command -v redis-benchmark valkey-benchmark >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing redis-tools for redis-benchmark …" && \
+	    { apt-get update -qq && apt-get install -qq -y redis-tools; } >/dev/null 2>&1; } || \
+	  echo "No redis-benchmark here (redis-tools has it): a pipeline of our own measures the script instead"
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check $(CODE)
@@ -48,6 +60,8 @@ lock: $(VENV)/.dev  ## Resolve the requirements anew
 	    pyproject.toml requirements/build.in $$extras -o requirements/$$set.txt; done
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --no-deps \
 	  requirements/clients.in -o requirements/clients.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
+	  requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 clean:  ## Remove what these commands made
 	rm -rf $(VENV) $(CLIENTS)/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
@@ -70,6 +84,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.clients: requirements/clients.txt $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clients.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.run
+	@echo "Installing the limiter's peers …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
 $(CLIENTS)/js/node_modules/.package-lock.json: $(CLIENTS)/js/package-lock.json
