@@ -21,6 +21,8 @@ class Clock:
     def time_us(self) -> int:
         return 2
 
+    def doubt(self) -> None: ...
+
 
 class EchoSession:
     """Wants whatever it is told to want; every frame becomes a `ChannelState` carrying its text."""
