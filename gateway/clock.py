@@ -57,6 +57,11 @@ class VenueClock:
         venue, redis = self._venue.estimate(now_us), self._redis.estimate(now_us)
         return 0 if venue is None or redis is None else (venue.offset_us - redis.offset_us) // 1_000
 
+    def redis_time_ms(self) -> int:
+        """Redis' time, which all replicas agree on, whatever their own clocks show; ours while it is not measured."""
+        estimate = self._redis.estimate(_steady_us())
+        return (self.time_us() if estimate is None else _steady_us() + estimate.offset_us) // 1_000
+
     async def keep_measured(self, venue: Venue, throttle: Throttle, store: Store) -> None:
         """Measure now and then, and when in doubt, but not more often than once a second.
 

@@ -64,7 +64,10 @@ async def in_state(ours: Fleet, body: dict[str, Any], state: str) -> None:
 
     async def is_so() -> bool:
         order_id = ours.redis.ask("HGET", index, "order_id")
-        return order_id and ours.redis.ask("HGET", f"{prefix}:record:{order_id.decode()}", "state") == state.encode()
+        if order_id is None:
+            return False
+        kept: bytes = ours.redis.ask("HGET", f"{prefix}:record:{order_id.decode()}", "state")
+        return kept.decode() == state
 
     await eventually(is_so, what=f"the order is {state}")
 
@@ -229,7 +232,9 @@ async def test_a_send_whose_leave_is_lost_is_not_made(ours: Fleet, bot: Bot) -> 
     async with sending(ours, body) as first:
         await in_state(ours, body, "sent")
         link.refuse()
-        refused(await first, 503, "STORE_UNAVAILABLE", outcome="not_sent")
+        answer = await first
+        assert answer is not None
+        refused(answer, 503, "STORE_UNAVAILABLE", outcome="not_sent")
     assert calls_of(ours, ARRIVAL) == seen
     link.heal()
     order = await placed_in_the_end(bot, body)
