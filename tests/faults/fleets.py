@@ -8,11 +8,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.end_to_end.bots import PLACE
 from tests.harness.fleet import Fleet, FleetOptions
-
-ORDERS_OF = {"backpack": PLACE, "zanbara": "/v1/trading/orders"}
-"""Where each venue takes orders."""
 
 
 def quick() -> FleetOptions:
@@ -21,7 +17,7 @@ def quick() -> FleetOptions:
     return FleetOptions(
         settings={
             "orders": {"window_ms": 500, "clock_error_ms": 100, "history_lag_ms": 200, "claim_lease_ms": 1_500},
-            "venues": dict.fromkeys(ORDERS_OF, venue),
+            "venues": {"backpack": venue, "zanbara": dict(venue)},
             "feeds": {"lease_ms": 800},
         }
     )

@@ -10,14 +10,13 @@ import httpx
 import pytest
 
 from gateway.cli.stack import listening_url
-from tests.end_to_end.bots import Bot, answered, bot_of, eventually, new_id, refused
-from tests.faults.fleets import ORDERS_OF, calls_of, orders_at, quick
+from tests.end_to_end.bots import PLACE, VENUE, Bot, answered, bot_of, eventually, new_id, refused
+from tests.faults.fleets import calls_of, orders_at, quick
 from tests.harness.fault_proxy import HOST
 from tests.harness.faults import Delay, Hold, Hole, Pass, Reset
 from tests.harness.fleet import Fleet, fleet
 
-VENUE = "backpack"
-ARRIVAL = f"POST {ORDERS_OF[VENUE]}"
+ARRIVAL = f"POST {PLACE}"
 STEP = Delay(0.3)
 """What puts so much time between the steps of an order that a test comes in between."""
 STORE_TIMEOUT_S = 1.0

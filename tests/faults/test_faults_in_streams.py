@@ -1,7 +1,10 @@
 """What goes wrong between a venue's streams, the replicas and the clients' sockets, with real processes."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,14 +13,17 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.auth.secrets import secret_sha256
-from tests.end_to_end.bots import Bot, bot_of, eventually
+from tests.end_to_end.bots import Bot, answered, bot_of, eventually
 from tests.faults.fleets import hear, hear_of, quick, say, socket_of
+from tests.harness.fault_proxy import HOST, Connections
+from tests.harness.faults import HalfOpen
 from tests.harness.fleet import Fleet, fleet
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Fleet]:
-    with fleet(quick()) as started:
+    options = quick()
+    with fleet(replace(options, settings={**options.settings, "server": {"request_timeout_s": 1}})) as started:
         yield started
 
 
@@ -33,7 +39,71 @@ async def bot(ours: Fleet) -> AsyncIterator[Bot]:
         yield one
 
 
+# --- venues' streams
+
+
+BOOKS = {"backpack": ("SOL-USDC", "SOL_USDC", "depth.*"), "zanbara": ("SOL-USDC-PERP", "SOL-PERP", "orderbook.*")}
+"""Our symbol, the venue's, and what its stream is called."""
+SPOILT: dict[str, tuple[str, dict[str, Any]]] = {
+    "noise": ("backpack", {"garble": True}),
+    "another market's": ("backpack", {"change": {"data.s": "BTC_USDC"}}),
+    "no JSON": ("zanbara", {"body": "hello"}),
+    "half a frame": ("zanbara", {"truncate": 10}),
+    "a goodbye": ("zanbara", {"close": 1001}),
+    "lost": ("zanbara", {"withhold": True}),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+async def test_a_book_that_cannot_be_trusted_is_said_not_to_be_and_begun_anew(ours: Fleet, what: str) -> None:
+    name, do = SPOILT[what]
+    symbol, venue_symbol, topic = BOOKS[name]
+    venue = ours.venues[name].control
+    async with socket_of(ours) as socket:
+        await say(socket, op="subscribe", channel="orderbook", venue=name, symbol=symbol)
+        await hear_of(socket, type="update", integrity="ok")
+        venue.fault(do, match={"topic": topic})
+        assert (await hear_of(socket, type="status"))["integrity"] == "resyncing"
+        shown = (await hear_of(socket, type="snapshot", integrity="ok"))["data"]
+    truth = venue.true_book(venue_symbol, shown["update_id"], depth=10)
+    for side in ("bids", "asks"):
+        assert numbers(shown[side][:10]) == numbers(truth[side][:10])
+
+
+def numbers(levels: list[list[str]]) -> list[list[Decimal]]:
+    return [[Decimal(cell) for cell in level] for level in levels]
+
+
+async def test_a_fill_that_comes_before_its_orders_answer_is_told_once(ours: Fleet, bot: Bot) -> None:
+    rule = {"match": {"method": "POST", "path": "/api/v1/order"}, "when": "after_execute"}
+    async with socket_of(ours, bot.token) as socket:
+        await say(socket, op="subscribe", channel="fills", account=bot.account)
+        await hear_of(socket, type="replay_complete")
+        body = bot.order(price=await bot.taking_price(), time_in_force="IOC")
+        ours.venues["backpack"].control.fault({"hang_ms": 500}, **rule)
+        async with asyncio.TaskGroup() as tasks:
+            placing = tasks.create_task(bot.call("POST", "/v1/orders", body))
+            fill = (await hear_of(socket, type="update", channel="fills"))["data"]
+            assert not placing.done(), "its answer is still on its way"
+        order = answered(placing.result(), 201)
+        assert (order["order_id"], order["status"]) == (fill["order_id"], "filled")
+        await say(socket, type="ping")
+        assert (await hear(socket))["type"] == "pong", "and no second fill"
+
+
 # --- clients
+
+
+async def test_a_client_that_is_gone_without_a_word_costs_its_request_and_no_more(ours: Fleet) -> None:
+    front = ours.replicas[0].front
+    reader, writer = await asyncio.open_connection(HOST, front.port)
+    writer.write(b"POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    front.set(to_server=HalfOpen(), on=Connections.OPEN)
+    writer.write(b" " * 99)
+    async with asyncio.timeout(10):
+        await reader.read()
+    writer.close()
 
 
 CLIENT = "demo-bot"

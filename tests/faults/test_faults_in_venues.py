@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.bots import Bot, answered, bot_of, eventually, refused
-from tests.faults.fleets import ORDERS_OF, calls_of, orders_at, quick
+from tests.end_to_end.bots import PLACE, VENUE, Bot, answered, bot_of, eventually, refused
+from tests.faults.fleets import calls_of, orders_at, quick
 from tests.harness.fleet import Fleet, fleet
-
-VENUE = "backpack"
-PLACE = ORDERS_OF[VENUE]
 
 
 @pytest.fixture(scope="module")
