@@ -16,7 +16,7 @@ def quick() -> FleetOptions:
     venue: dict[str, Any] = {"order_timeout_s": 0.8, "read_timeout_s": 1}
     return FleetOptions(
         settings={
-            "orders": {"window_ms": 500, "clock_error_ms": 100, "history_lag_ms": 200, "claim_lease_ms": 1_500},
+            "orders": {"window_ms": 500, "clock_error_ms": 100, "history_lag_ms": 200, "claim_lease_ms": 1_000},
             "venues": {"backpack": venue, "zanbara": dict(venue)},
             "feeds": {"lease_ms": 800},
         }

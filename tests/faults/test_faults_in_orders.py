@@ -19,7 +19,7 @@ from tests.harness.faults import Delay, Hold, Hole, Pass, Reset
 from tests.harness.fleet import Fleet, fleet
 
 ARRIVAL = f"POST {PLACE}"
-STEP = Delay(0.3)
+STEP = Delay(0.2)
 """What puts so much time between the steps of an order that a test comes in between."""
 STORE_TIMEOUT_S = 1.0
 
@@ -231,7 +231,7 @@ async def test_a_replica_out_of_files_goes_on_with_what_it_has_and_takes_clients
         with files_at_most(ours, 3):
             for _ in range(20):
                 _, writer = await asyncio.open_connection(HOST, ours.replicas[0].front.port)
-                clients.callback(writer.close)
+                clients.callback(writer.transport.abort)
             order = await placed_in_the_end(bot, bot.order())
             assert orders_at(ours) == [*before, order["venue_order_id"]]
             async with httpx.AsyncClient(base_url=ours.urls[0], trust_env=False, timeout=0.5) as late:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -96,14 +97,20 @@ async def test_a_fill_that_comes_before_its_orders_answer_is_told_once(ours: Fle
 
 async def test_a_client_that_is_gone_without_a_word_costs_its_request_and_no_more(ours: Fleet) -> None:
     front = ours.replicas[0].front
+    before = front.counts.accepted
     reader, writer = await asyncio.open_connection(HOST, front.port)
-    writer.write(b"POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-    await writer.drain()
-    front.set(to_server=HalfOpen(), on=Connections.OPEN)
-    writer.write(b" " * 99)
-    async with asyncio.timeout(10):
-        await reader.read()
-    writer.close()
+    with closing(writer):
+        writer.write(b"POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+
+        async def is_joined() -> bool:
+            return front.counts.accepted > before
+
+        await eventually(is_joined)
+        front.set(to_server=HalfOpen(), on=Connections.OPEN)
+        writer.write(b" " * 99)
+        async with asyncio.timeout(10):
+            with suppress(ConnectionResetError):
+                await reader.read()
 
 
 CLIENT = "demo-bot"
