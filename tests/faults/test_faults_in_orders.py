@@ -1,11 +1,9 @@
 """What may happen to a replica, or to its Redis, while an order is on its way; the venue's ledger is the judge."""
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -209,36 +207,6 @@ async def test_a_replica_that_starts_while_a_venue_is_away_serves_the_other(ours
         replica.wait_until_up()
         bot.account, bot.symbol = "zb-desk-a", "SOL-USDC-PERP"
         await bot.rest()
-
-
-@contextmanager
-def files_at_most(ours: Fleet, more: int) -> Iterator[None]:
-    """The first replica may open so many files more than it has."""
-    pid = ours.replicas[0].pid
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    highest = max(int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1 + more, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-
-async def test_a_replica_out_of_files_goes_on_with_what_it_has_and_takes_clients_again(ours: Fleet) -> None:
-    async with bot_of(ours) as bot, AsyncExitStack() as clients:
-        await bot.rest()
-        before = orders_at(ours)
-        with files_at_most(ours, 3):
-            for _ in range(20):
-                _, writer = await asyncio.open_connection(HOST, ours.replicas[0].front.port)
-                clients.callback(writer.transport.abort)
-            order = await placed_in_the_end(bot, bot.order())
-            assert orders_at(ours) == [*before, order["venue_order_id"]]
-            async with httpx.AsyncClient(base_url=ours.urls[0], trust_env=False, timeout=0.5) as late:
-                with pytest.raises(httpx.TransportError):
-                    await late.get("/healthz")
-        async with bot_of(ours) as other:
-            await other.rest()
 
 
 # --- Redis
