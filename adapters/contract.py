@@ -220,6 +220,9 @@ class Clock(Protocol):
     def time_us(self) -> int:
         """Our own time, microseconds since the epoch: for stamping what we receive."""
 
+    def doubt(self) -> None:
+        """The venue called our time wrong: measure the offset anew, soon."""
+
 
 class Transport(Protocol):
     """Sends one HTTP request over a kept connection; `httpx.AsyncBaseTransport` has this shape."""

@@ -50,7 +50,7 @@ from gateway.settings import Scope, Settings
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
 from gateway.ws.endpoint import Sockets
-from gateway.ws.private import Admit, PrivateChannels
+from gateway.ws.private import Admit, PrivateChannels, Recheck
 
 _log = structlog.get_logger()
 
@@ -79,10 +79,11 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
                 parts.venues,
                 services.markets.find,
                 admit=_admit_with(parts.tokens),
-                private=PrivateChannels(services.journals, services.accounts, services.settling, parts.clients.get),
+                recheck=_recheck_with(parts.clients),
+                private=PrivateChannels(services.journals, services.accounts, services.settling),
                 needs_token=not settings.auth.public,
             )
-            reload = Reload(config, settings, partial(_take_up, parts, services))
+            reload = Reload(config, settings, partial(_take_up, parts, services, sockets))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
             _log.info("started", version=__version__, replica=services.replica, venues=sorted(parts.venues))
             yield
@@ -143,13 +144,14 @@ class _Parts:
         )
 
 
-def _take_up(parts: _Parts, services: Services, settings: Settings) -> None:
+def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Settings) -> None:
     opened = parts.open_accounts(settings, Secrets(settings))
     check_budgets(settings, parts.venues)
     for name, limiter in services.limiters.items():
         limiter.take_up(account_terms(settings, name))
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
+    sockets.clients_changed()
 
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
@@ -249,6 +251,16 @@ def _admit_with(tokens: Tokens) -> Admit:
         return admitted(client, Scope.READ, websocket.state.context.address)
 
     return admit
+
+
+def _recheck_with(clients: Clients) -> Recheck:
+    def recheck(client: Client, websocket: WebSocket) -> Client | None:
+        present = clients.get(client.name)
+        if present is None or not present.keeps_all_of(client, websocket.state.context.address):
+            return None
+        return present
+
+    return recheck
 
 
 class _Background:

@@ -6,6 +6,7 @@ measured against the steady clock: a step of this machine's own clock moves neit
 
 import asyncio
 import time
+from contextlib import suppress
 
 import structlog
 
@@ -18,7 +19,7 @@ from gateway.store.client import Store
 _log = structlog.get_logger()
 
 _MEASURE_EVERY_S = 30.0
-_RETRY_AFTER_S = 1.0
+_PAUSE_S = 1.0
 
 
 class VenueClock:
@@ -27,6 +28,7 @@ class VenueClock:
     def __init__(self) -> None:
         self._venue = ClockOffset()
         self._redis = ClockOffset(resolution_us=1)
+        self._doubted = asyncio.Event()
 
     def time_us(self) -> int:
         return time.time_ns() // 1_000
@@ -34,6 +36,9 @@ class VenueClock:
     def venue_time_ms(self) -> int:
         estimate = self._venue.estimate(_steady_us())
         return (self.time_us() if estimate is None else _steady_us() + estimate.offset_us) // 1_000
+
+    def doubt(self) -> None:
+        self._doubted.set()
 
     @property
     def is_measured(self) -> bool:
@@ -52,16 +57,27 @@ class VenueClock:
         venue, redis = self._venue.estimate(now_us), self._redis.estimate(now_us)
         return 0 if venue is None or redis is None else (venue.offset_us - redis.offset_us) // 1_000
 
+    def redis_time_ms(self) -> int:
+        """Redis' time, which all replicas agree on, whatever their own clocks show; ours while it is not measured."""
+        estimate = self._redis.estimate(_steady_us())
+        return (self.time_us() if estimate is None else _steady_us() + estimate.offset_us) // 1_000
+
     async def keep_measured(self, venue: Venue, throttle: Throttle, store: Store) -> None:
-        """Measure now and then; ends only by cancellation."""
+        """Measure now and then, and when in doubt, but not more often than once a second.
+
+        Ends only by cancellation.
+        """
         while True:
+            self._doubted.clear()
             try:
                 await self._measure(venue, throttle, store)
             except (VenueError, Refusal, StoreUnavailable) as error:
                 _log.warning("clock_not_measured", venue=venue.name, error=str(error))
-                await asyncio.sleep(_RETRY_AFTER_S)
-            else:
-                await asyncio.sleep(_MEASURE_EVERY_S)
+                self.doubt()
+            await asyncio.sleep(_PAUSE_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MEASURE_EVERY_S):
+                    await self._doubted.wait()
 
     async def _measure(self, venue: Venue, throttle: Throttle, store: Store) -> None:
         sent_us = _steady_us()

@@ -66,6 +66,9 @@ _BY_MESSAGE: dict[str, tuple[tuple[str, type[DefiniteNo]], ...]] = {
 }
 
 
+_TIME = ("Invalid timestamp", "Request has expired")
+
+
 def decode_error(body: bytes) -> wire.Error | None:
     """The venue's own error, None if the body is anything else (a proxy's page, say)."""
     try:
@@ -104,6 +107,11 @@ def refused_cancel(
 ) -> DefiniteNo | None:
     """Like `refused_write`, for a cancel: that nothing rests under this id is a definite answer too."""
     return _not_found(venue, status, error) or refused_write(venue, status, error, retry_after_s)
+
+
+def calls_time_wrong(error: wire.Error) -> bool:
+    """Whether the request was refused for the time it was signed for."""
+    return error.code == "INVALID_CLIENT_REQUEST" and error.message.startswith(_TIME)
 
 
 def _not_found(venue: VenueName, status: int, error: wire.Error) -> OrderNotFound | None:

@@ -84,7 +84,7 @@ class Rest:
         status = response.status_code
         if status in {200, 202}:
             return response
-        error = errors.decode_error(response.content)
+        error = self._error(response)
         if error is not None and (refusal := refused(self.venue, status, error, retry_after_s(response))):
             raise refusal
         raise OutcomeUnknown(
@@ -110,7 +110,7 @@ class Rest:
         status = response.status_code
         if status in {200, 204}:
             return response
-        error = errors.decode_error(response.content)
+        error = self._error(response)
         if error is not None and (refusal := refused(self.venue, status, error, retry_after_s(response))):
             raise refusal
         if status == 429:
@@ -119,3 +119,9 @@ class Rest:
             )
         code = error.code if error else None
         raise VenueProtocolError(self.venue, f"HTTP {status} to a read", venue_code=code, http_status=status)
+
+    def _error(self, response: httpx.Response) -> wire.Error | None:
+        error = errors.decode_error(response.content)
+        if error is not None and errors.calls_time_wrong(error):
+            self.clock.doubt()
+        return error

@@ -20,11 +20,12 @@ from adapters.models import VenueName
 from adapters.zanbara import wire
 
 TOKEN_REFUSED = "AUTHENTICATION_FAILED"  # noqa: S105
+_SIGNATURE_REFUSED = "INVALID_SIGNATURE"
 
 _NOT_DONE: dict[str, type[DefiniteNo]] = {
     TOKEN_REFUSED: Unauthorized,
     "INVALID_API_KEY": Unauthorized,
-    "INVALID_SIGNATURE": Unauthorized,
+    _SIGNATURE_REFUSED: Unauthorized,
     "PERMISSION_DENIED": Unauthorized,
     "IP_NOT_WHITELISTED": Unauthorized,
     "SIGNATURE_REQUIRED": Unauthorized,
@@ -67,6 +68,11 @@ def decode_error(body: bytes) -> wire.Error | None:
     """The venue's own error, None if the body is no envelope, or one of success."""
     envelope = decode_envelope(body)
     return None if envelope is None or envelope.success else envelope.error
+
+
+def may_call_time_wrong(error: wire.Error) -> bool:
+    """Whether the request may have been refused for the time it was signed for; there is no code for that alone."""
+    return error.code == _SIGNATURE_REFUSED
 
 
 def refused_write(

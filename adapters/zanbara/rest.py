@@ -228,7 +228,7 @@ class Rest:
         if (answer := self._success(response)) is not None:
             return answer
         status = response.status_code
-        error = errors.decode_error(response.content)
+        error = self._error(response)
         if error is not None and (refusal := refused(self.venue, status, error, self._retry_after_s(response))):
             raise refusal
         if status == 429:
@@ -288,7 +288,7 @@ class Rest:
         if (answer := self._success(response)) is not None:
             return answer
         status = response.status_code
-        error = errors.decode_error(response.content)
+        error = self._error(response)
         if error is not None and (refusal := refused(self.venue, status, error, self._retry_after_s(response))):
             raise refusal
         raise OutcomeUnknown(
@@ -311,6 +311,12 @@ class Rest:
         if envelope is None or not envelope.success or not envelope.data:
             raise unreadable(self.venue, response, "a 2xx that does not say success")
         return Answer(response, envelope.data)
+
+    def _error(self, response: httpx.Response) -> wire.Error | None:
+        error = errors.decode_error(response.content)
+        if error is not None and errors.may_call_time_wrong(error):
+            self.clock.doubt()
+        return error
 
     def _retry_after_s(self, response: httpx.Response) -> float | None:
         """The wait in the error, else in `Retry-After`, else until the window ends, which comes in Unix seconds."""

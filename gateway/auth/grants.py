@@ -37,6 +37,18 @@ class Client:
         access = self.accounts.get(account)
         return access is AccountAccess.ACCOUNT or (access is AccountAccess.OWN and owner == self.name)
 
+    def keeps_all_of(self, before: "Client", address: str) -> bool:
+        """Whether one who was let in `before`, from this address, has lost no scope, account or secret since."""
+        return (
+            (not self.ip_allow or address in self.ip_allow)
+            and self.scopes >= before.scopes
+            and set(self.key_sha256) >= set(before.key_sha256)
+            and all(
+                self.accounts.get(account) in {access, AccountAccess.ACCOUNT}
+                for account, access in before.accounts.items()
+            )
+        )
+
 
 def admitted(client: Client, scope: Scope, address: str) -> Client:
     """The client, if it has the scope and calls from where it may. Raises `Refusal`."""

@@ -40,24 +40,40 @@ class Evidence:
 
 
 async def gather(
-    trading: Trading, market: Market, records: Sequence[OrderRecord], throttle: Throttle, *, clock_error_ms: int
+    trading: Trading,
+    market: Market,
+    records: Sequence[OrderRecord],
+    throttle: Throttle,
+    *,
+    clock_difference_ms: int,
+    clock_error_ms: int,
 ) -> Evidence:
     """Look for all of one market's orders, in as few calls as it takes.
 
     Those that rest need no more than one call; only what does not rest is looked for in the histories, which venues
     ration. Raises what the venue calls raise: no source may be left out of a proof of absence.
+    `clock_difference_ms` is the venue's time minus Redis'.
     """
     resting = by_client_id(await trading.open_orders(market, throttle))
     missing = [record for record in records if record.intent.venue_client_id not in resting]
     if not missing:
         return Evidence(resting, {}, frozenset())
-    since_ms = min(record.send_ms or record.created_ms for record in missing) - clock_error_ms
+    since_ms = min(_earliest_ms(record, clock_difference_ms) for record in missing) - clock_error_ms
     history = by_client_id(await trading.order_history(market, since_ms, throttle))
     # Fills are asked for only where an order shows nowhere else: they prove that it exists.
     is_complete = all(record.intent.venue_client_id in history for record in missing)
     fills: Iterable[Fill] = () if is_complete else await trading.fills(market, since_ms, throttle)
     filled = frozenset(fill.venue_client_id for fill in fills if fill.venue_client_id is not None)
     return Evidence(resting, history, filled)
+
+
+def _earliest_ms(record: OrderRecord, clock_difference_ms: int) -> int:
+    """When, in its own time, the venue can have seen the order first.
+
+    Its clock may have been set back by the time it did, unknown to whoever fixed the send time.
+    """
+    created_ms = record.created_ms + clock_difference_ms
+    return created_ms if record.send_ms is None else min(record.send_ms, created_ms)
 
 
 def by_client_id(orders: Iterable[VenueOrder]) -> dict[VenueClientId, VenueOrder]:

@@ -24,7 +24,6 @@ from gateway.orders.new_order import NewOrder, check
 from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
 from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
-from gateway.orders.settling import now_ms
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
@@ -70,10 +69,11 @@ class Placing:
         account = self._accounts.get(order.account, client)
         market = self._markets.get(account.venue.name, order.symbol)
         check(order, market, account.venue.capabilities)
+        now_ms = self._clocks[account.venue.name].redis_time_ms()  # which judges it in the end
         valid_until_ms = order.valid_until_ms
         if valid_until_ms is None:
-            valid_until_ms = now_ms() + self._settings.valid_for_ms
-        if valid_until_ms <= now_ms():
+            valid_until_ms = now_ms + self._settings.valid_for_ms
+        if valid_until_ms <= now_ms:
             raise valid_until_passed()
         intents = tuple(
             self._intent(client, account, market, order, valid_until_ms, salt=salt) for salt in range(_SALTS)
@@ -100,7 +100,8 @@ class Placing:
             raise
         content = order.content_hash(market)
         # A replica that lets the order wait has not died over it.
-        lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0]) * 1000)
+        now_ms = self._clocks[account.venue.name].redis_time_ms()
+        lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         records = self._records[account.venue.name]
         while True:
             nonce = secrets.token_hex(8)

@@ -134,7 +134,7 @@ class Sending:
     ) -> VenueOrder:
         request = order_request(intent, market)
         body = account.trading.encode(request)
-        throttle = account.throttle(intent.owner, wait_s(order, intent))
+        throttle = account.throttle(intent.owner, wait_s(order, intent, self._clocks[intent.venue].redis_time_ms()))
         try:
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
@@ -151,9 +151,9 @@ class Sending:
         )
 
 
-def wait_s(order: NewOrder, intent: Intent) -> float:
+def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:
     """How long the order may wait for the venue's budget from now on."""
-    left_s = max(0.0, (intent.valid_until_ms - now_ms()) / 1000)
+    left_s = max(0.0, (intent.valid_until_ms - now_ms) / 1000)
     return left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
 
 

@@ -86,6 +86,7 @@ class Settling:
                 market,
                 records,
                 throttle,
+                clock_difference_ms=clock.venue_minus_redis_ms,
                 clock_error_ms=self._settings.clock_error_ms,
             )
             for record in records:
@@ -93,6 +94,7 @@ class Settling:
                 if (found := evidence.of(client_id)) is not None:
                     settled.append(await self.seen(record, *found))
                 elif evidence.lacks(client_id) and clock.is_measured:  # else nobody knows how late it is
+                    clock.doubt()  # a step since it was sent must be known before the next round concludes
                     settled.append(await self._missing(record, asked_ms, clock.venue_time_ms()))
                 else:
                     settled.append(record)

@@ -13,7 +13,7 @@ from gateway.fanout.mailbox import Mailbox
 from gateway.journal import Follower
 from gateway.ws import metrics
 from gateway.ws.frames import FRAME_MAX_BYTES, CloseCode
-from gateway.ws.private import Admit, PrivateChannels
+from gateway.ws.private import Admit, PrivateChannels, Recheck
 from gateway.ws.session import Authenticate, Intent, Join, JoinPrivate, Leave, LeavePrivate, Reply, Session
 from gateway.ws.settings import SocketSettings
 
@@ -47,6 +47,7 @@ class Connection:
         hub: Hub,
         *,
         admit: Admit | None,
+        recheck: Recheck | None,
         private: PrivateChannels | None,
         draining: asyncio.Event,
         settings: SocketSettings,
@@ -55,14 +56,24 @@ class Connection:
         self._session = session
         self._hub = hub
         self._admit = admit
+        self._recheck = recheck
         self._private = private
         self._client: Client | None = None
         self._followers: dict[tuple[str, str], Follower] = {}
         self._draining = draining
+        self._revoked = asyncio.Event()
         self._settings = settings
         self._wake = asyncio.Event()
         self._has_written = asyncio.Event()
         self._mailbox = Mailbox(settings.mailbox_bytes, self._wake.set)
+
+    def clients_changed(self) -> None:
+        """What clients may do is another by now: this one goes on with it, or is closed."""
+        if self._client is not None and self._recheck is not None:
+            self._client = self._recheck(self._client, self._websocket)
+            if self._client is None:
+                self._drop_private()
+                self._revoked.set()
 
     async def run(self) -> None:
         """Serve until either side is done."""
@@ -71,6 +82,7 @@ class Connection:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
                 tasks.create_task(self._leave_when_draining())
+                tasks.create_task(self._leave_when_revoked())
                 await self._read()
         except* _Closed as group:
             closed = _first(group)
@@ -78,8 +90,7 @@ class Connection:
             pass
         finally:
             self._hub.close(self._mailbox)
-            if self._private is not None:
-                self._private.leave(list(self._followers.values()))
+            self._drop_private()
             self._count_drops()
             metrics.subscriptions.dec(len(self._session.topics))
         if closed is not None:
@@ -166,6 +177,11 @@ class Connection:
         if (follower := self._followers.pop((channel, account), None)) and self._private is not None:
             self._private.leave([follower])
 
+    def _drop_private(self) -> None:
+        if self._private is not None:
+            self._private.leave(list(self._followers.values()))
+        self._followers.clear()
+
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         stalled_s = self._settings.stalled_s
@@ -194,6 +210,10 @@ class Connection:
     async def _leave_when_draining(self) -> None:
         await self._draining.wait()
         raise _Closed(CloseCode.RESTARTING, "this replica is restarting; connect again")
+
+    async def _leave_when_revoked(self) -> None:
+        await self._revoked.wait()
+        raise _Closed(CloseCode.REVOKED, "what was granted to this client has changed; log in anew")
 
     async def _close(self, closed: _Closed) -> None:
         metrics.closed.labels(int(closed.code)).inc()

@@ -13,7 +13,7 @@ from gateway.fanout.hub import Hub
 from gateway.feeds.owner import FindMarket
 from gateway.ws import metrics
 from gateway.ws.connection import Connection
-from gateway.ws.private import Admit, PrivateChannels
+from gateway.ws.private import Admit, PrivateChannels, Recheck
 from gateway.ws.session import Session
 from gateway.ws.settings import SocketSettings
 
@@ -28,6 +28,7 @@ class Sockets:
         find_market: FindMarket,
         *,
         admit: Admit | None = None,
+        recheck: Recheck | None = None,
         private: PrivateChannels | None = None,
         needs_token: bool = False,
         settings: SocketSettings | None = None,
@@ -38,12 +39,14 @@ class Sockets:
         self._venues = venues
         self._find_market = find_market
         self._admit = admit
+        self._recheck = recheck
         self._private = private
         self._needs_token = needs_token
         self._settings = settings or SocketSettings()
         self._new_request_id = new_request_id
         self._time_ms = time_ms
         self._draining = asyncio.Event()
+        self._connections: set[Connection] = set()
 
     async def serve(self, websocket: WebSocket) -> None:
         """Talk to one client until either side is done."""
@@ -60,12 +63,22 @@ class Sockets:
             session,
             self._hub,
             admit=self._admit,
+            recheck=self._recheck,
             private=self._private,
             draining=self._draining,
             settings=self._settings,
         )
-        with metrics.clients.track_inprogress():
-            await connection.run()
+        self._connections.add(connection)
+        try:
+            with metrics.clients.track_inprogress():
+                await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    def clients_changed(self) -> None:
+        """Close the connections of clients that lost anything they were granted; the others go on."""
+        for connection in list(self._connections):
+            connection.clients_changed()
 
     def drain(self) -> None:
         """Send every client to another replica, and those that still come as well."""

@@ -22,6 +22,8 @@ class CloseCode(IntEnum):
     SLOW = 4001
     """The client does not read what it asked for; it may resume with `since`."""
     FRAME_TOO_LARGE = 4100
+    REVOKED = 4101
+    """Something that the client was granted has been taken away; it has to log in anew."""
 
 
 Id = str | int | None

@@ -5,7 +5,6 @@ since, in order, then `replay_complete`, then what is new.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import msgspec
 from starlette.websockets import WebSocket
@@ -25,15 +24,17 @@ KINDS = {"orders": Kind.ORDER, "fills": Kind.FILL}
 Admit = Callable[[str, WebSocket], Client]
 """The client a token speaks for, where it may read; raises `Refusal`."""
 
+Recheck = Callable[[Client, WebSocket], Client | None]
+"""A client that was admitted, as it stands now; None if anything was taken away from it since."""
+
 
 class PrivateChannels:
     """Opens private channels for the clients of one replica."""
 
-    def __init__(self, journals: Journals, accounts: Accounts, settling: Settling, find_client: Callable[[str], Any]):
+    def __init__(self, journals: Journals, accounts: Accounts, settling: Settling):
         self._journals = journals
         self._accounts = accounts
         self._settling = settling
-        self._find_client = find_client
 
     def account(self, client: Client, name: str) -> Account:
         """The account, if it was granted. Raises `Refusal`."""
@@ -77,12 +78,11 @@ class PrivateChannels:
             self._journals.leave(follower)
 
     def _message(self, client: Client, account: Account, channel: str, entry: Entry) -> bytes | None:
-        """The entry as the client sees it; None if it is not the channel's, or not for this client any more."""
+        """The entry as the client sees it; None if it is not the channel's, or not for this client."""
         if entry.kind is not KINDS[channel]:
             return None
-        # The grants as they stand now: what was revoked ends with the next entry.
-        present: Client | None = self._find_client(client.name)
-        if present is None or present.version != client.version or not present.sees(account.name, entry.owner):
+        # The grants as they stood when it subscribed: whoever loses any is closed.
+        if not client.sees(account.name, entry.owner):
             return None
         data = self._order(entry) if entry.kind is Kind.ORDER else _fill(account.name, entry)
         head = _head(account, channel)

@@ -39,12 +39,16 @@ class FixedClock:
     """Stands still until it is set."""
 
     now_ms: int = 1_750_793_021_519
+    doubts: int = 0
 
     def venue_time_ms(self) -> int:
         return self.now_ms
 
     def time_us(self) -> int:
         return self.now_ms * 1000 + 7
+
+    def doubt(self) -> None:
+        self.doubts += 1
 
 
 class SystemClock:
@@ -53,3 +57,5 @@ class SystemClock:
 
     def time_us(self) -> int:
         return time.time_ns() // 1000
+
+    def doubt(self) -> None: ...

@@ -62,7 +62,7 @@ async def test_a_step_of_this_machines_clock_moves_nothing(
 async def test_a_clock_is_measured_only_when_both_are(
     clock_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clocks, "_RETRY_AFTER_S", 0.01)
+    monkeypatch.setattr(clocks, "_PAUSE_S", 0.01)
     exchange = Exchange(V, clock_ahead_ms=50_000)
 
     async def fail(_source: str) -> None:
@@ -78,6 +78,28 @@ async def test_a_clock_is_measured_only_when_both_are(
 
         exchange.on_read = answer
         await until(lambda: clock.is_measured)
+
+
+async def test_a_clock_in_doubt_is_measured_anew_and_its_step_believed(
+    clock_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "_PAUSE_S", 0.01)
+    exchange = Exchange(V)
+    async with measuring(exchange, clock_redis.url) as clock:
+        await until(lambda: clock.is_measured)
+        exchange.clock_ahead_ms = -10_000
+        clock.doubt()
+        await until(lambda: abs(clock.venue_minus_redis_ms + 10_000) < 100)
+
+
+async def test_doubts_without_end_cost_one_measurement_a_pause(clock_redis: RedisProcess) -> None:
+    exchange = Exchange(V)
+    async with measuring(exchange, clock_redis.url) as clock:
+        await until(lambda: clock.is_measured)
+        for _ in range(20):
+            clock.doubt()
+            await asyncio.sleep(0.005)
+        assert len(exchange.reads) == 1
 
 
 def test_a_clock_that_was_never_measured_shows_our_own_time() -> None:

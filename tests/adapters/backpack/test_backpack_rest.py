@@ -44,6 +44,7 @@ class Rig:
     throttle: RecordingThrottle
     venue: Venue
     account: VenueAccount
+    clock: FixedClock
 
     @property
     def trading(self) -> Trading:
@@ -66,12 +67,11 @@ async def rig(script: Script | bytes, **settings: Any) -> AsyncIterator[Rig]:
     transport = HttpTransport()
     async with loopback(answering(script) if isinstance(script, bytes) else script) as server:
         endpoints = Endpoints(server.url, "ws://127.0.0.1:1")
-        venue = FACTORIES["backpack"](
-            VenueSettings(VENUE, endpoints, **settings), transport=transport, clock=FixedClock()
-        )
+        clock = FixedClock()
+        venue = FACTORIES["backpack"](VenueSettings(VENUE, endpoints, **settings), transport=transport, clock=clock)
         credentials = {"api_key": PUBLIC, "api_secret": SEED}
         account = venue.open_account(AccountName("main"), credentials, transport, MemoryTokens())
-        yield Rig(server, RecordingThrottle(), venue, account)
+        yield Rig(server, RecordingThrottle(), venue, account, clock)
         await transport.aclose()
 
 
@@ -325,6 +325,19 @@ async def test_a_refusal_on_the_list_is_definite(answer: bytes, expected: type[E
         with pytest.raises(expected):
             await r.cancel()
         assert len(r.server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "doubts"),
+    [("Request has expired", 1), ("Invalid timestamp: must be within 10 minutes", 1), ("Invalid signature", 0)],
+)
+async def test_a_time_that_is_refused_is_in_doubt(message: str, doubts: int) -> None:
+    async with rig(error("INVALID_CLIENT_REQUEST", message)) as r:
+        for call in (r.place, r.order):
+            r.clock.doubts = 0
+            with pytest.raises(errors.Unauthorized):
+                await call()
+            assert r.clock.doubts == doubts
 
 
 @pytest.mark.parametrize(

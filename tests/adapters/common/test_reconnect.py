@@ -9,9 +9,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from adapters.common import reconnect
 from adapters.common.reconnect import KeptStream
 from adapters.common.session import OutOfStep, Received
 from adapters.models import ChannelState, StreamState
+from tests.harness.fault_proxy import Connections, FaultProxy
+from tests.harness.faults import HalfOpen
 
 
 class Clock:
@@ -20,6 +23,8 @@ class Clock:
 
     def time_us(self) -> int:
         return 2
+
+    def doubt(self) -> None: ...
 
 
 class EchoSession:
@@ -97,6 +102,22 @@ async def test_after_a_loss_it_connects_anew_and_sends_every_wish_again() -> Non
         assert first == ["connected", "got x", "closed by the venue"]
         assert [await anext(seen) for _ in range(2)] == ["connected", "got x"]
         assert received == [["a", "b"]] * 2
+
+
+async def test_a_connection_that_is_dead_and_nobody_said_so_is_left_and_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconnect, "_PING_S", 0.3)
+    async with (
+        serve(echo, "127.0.0.1", 0) as server,
+        FaultProxy("127.0.0.1", server.sockets[0].getsockname()[1]) as proxy,
+    ):
+        stream = KeptStream(f"ws://127.0.0.1:{proxy.port}/", EchoSession(), Clock(), name="test")
+        async with stream.running(), asyncio.timeout(10):
+            seen = reasons(stream)
+            assert await anext(seen) == "connected"
+            proxy.set(to_server=HalfOpen(), to_client=HalfOpen(), on=Connections.OPEN)
+            assert [await anext(seen) for _ in range(2)] == ["ConnectionClosedError", "connected"]
 
 
 async def test_an_aborted_connection_is_a_loss() -> None:

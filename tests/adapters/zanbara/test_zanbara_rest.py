@@ -621,6 +621,14 @@ async def test_a_refusal_on_the_list_is_definite(reply: bytes, expected: type[Ex
         assert len(r.server.requests) == 2
 
 
+async def test_a_signature_that_is_refused_puts_our_time_in_doubt() -> None:
+    for reply, doubts in ((error("INVALID_SIGNATURE", "401 Unauthorized"), 1), (error("INVALID_PRECISION"), 0)):
+        async with rig(reply) as r:
+            with pytest.raises(errors.DefiniteNo):
+                await r.place()
+            assert r.clock.doubts == doubts
+
+
 @pytest.mark.parametrize(
     ("reply", "status"),
     [

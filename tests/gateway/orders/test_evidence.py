@@ -23,7 +23,7 @@ def view(status: OrderStatus, filled: int = 0) -> VenueOrder:
 async def look(one: Replica, *records: OrderRecord) -> Evidence:
     one.exchange.reads.clear()
     trading, on = one.account.trading, one.exchange.markets[0]
-    return await gather(trading, on, records, one.throttle(), clock_error_ms=50)
+    return await gather(trading, on, records, one.throttle(), clock_difference_ms=0, clock_error_ms=50)
 
 
 async def test_orders_that_rest_take_one_call(one: Replica) -> None:
@@ -81,6 +81,18 @@ async def test_the_histories_are_searched_from_before_the_send(one: Replica) -> 
     assert (await look(one, record)).of(record.intent.venue_client_id) is not None
 
 
+async def test_a_venue_whose_clock_was_set_back_is_searched_by_its_present_time(one: Replica) -> None:
+    record = (await one.placing.place(BOT, limit_order())).record
+    one.exchange.change(record.intent.venue_client_id, created_time_us=(record.created_ms - 10_000) * 1_000)
+    one.exchange.hidden.add("resting")
+    trading, on = one.account.trading, one.exchange.markets[0]
+    for difference_ms, is_found in ((-10_000, True), (0, False)):
+        looked = await gather(
+            trading, on, [record], one.throttle(), clock_difference_ms=difference_ms, clock_error_ms=50
+        )
+        assert (looked.of(record.intent.venue_client_id) is not None) is is_found
+
+
 @pytest.mark.parametrize("swap", [True, False])
 def test_the_most_advanced_view_counts_wherever_it_comes_from(swap: bool) -> None:
     lagging, ahead = view(OrderStatus.PENDING), view(OrderStatus.PARTIAL_FILLED, 1)
@@ -105,6 +117,8 @@ def test_orders_without_our_id_are_nobodys() -> None:
 async def test_another_markets_orders_do_not_count(one: Replica, exchange: Exchange) -> None:
     record = (await one.placing.place(BOT, limit_order())).record
     elsewhere = market(VenueName(exchange.name), "BTC-USDC")
-    evidence = await gather(one.account.trading, elsewhere, [record], one.throttle(), clock_error_ms=50)
+    evidence = await gather(
+        one.account.trading, elsewhere, [record], one.throttle(), clock_difference_ms=0, clock_error_ms=50
+    )
     assert evidence.lacks(record.intent.venue_client_id)
     assert record.intent.quantity == Decimal(1)

@@ -34,6 +34,8 @@ class Clock:
     def time_us(self) -> int:
         return self.now_us
 
+    def doubt(self) -> None: ...
+
 
 class Logins:
     """The venue's side: every login gives another token."""

@@ -41,6 +41,8 @@ class WallClock:
     def venue_time_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def doubt(self) -> None: ...
+
 
 @pytest.fixture
 async def redis_url(ws_redis: RedisProcess) -> str:
