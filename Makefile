@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
+.PHONY: help demo test test-clients test-planted soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(VENV)/.dev  ## Run all tests
 
 test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ## Trade on the sandbox with other people's clients (ARGS=--table writes docs/clients.md)
 	@$(BIN)/pytest -n 2 --dist loadfile $(CLIENTS) $(ARGS)
+
+test-planted: $(VENV)/.dev  ## Plant bugs in the gateway, and see the chaos of the tests find each
+	@$(BIN)/pytest tests/chaos/test_planted_bugs.py $(ARGS)
 
 soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
