@@ -122,7 +122,7 @@ class Desk:
         try:
             async with with_end:
                 for replica in itertools.count():
-                    answer = await self._ask("GET", self._by_client_id(replica, wish))
+                    answer = wish.last = await self._ask("GET", self._by_client_id(replica, wish))
                     if answer.status == 404:
                         wish.ended, wish.is_settled = None, True
                         return

@@ -26,6 +26,8 @@ class Wish:
     ended: Mapping[str, Any] | None = None
     """The order as the gateway tells of it in the end; None if it knows none."""
     is_settled: bool = False
+    last: Answer | None = None
+    """The last answer to the question what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _told_of(wish: Wish) -> list[Mapping[str, Any]]:
 
 
 def _shown(wish: Wish) -> str:
-    return f"ended as {wish.ended}"
+    return f"ended as {wish.ended}, last answered {_briefly(wish.last) if wish.last else 'never'}"
 
 
 def _told(wishes: Sequence[Wish]) -> dict[str, list[str]]:

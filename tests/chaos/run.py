@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.chaos.machine import Chaos
-from tests.chaos.stage import Broken, Stage
+from tests.chaos.stage import Stage
 from tests.chaos.violations import Verdict
 
 
@@ -75,6 +75,3 @@ def run(stage: Stage, plan: Plan) -> Outcome:
         if not outcome.failed or isinstance(error, KeyboardInterrupt):
             raise
     return outcome
-
-
-__all__ = ["Broken", "Outcome", "Plan", "run"]
