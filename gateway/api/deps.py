@@ -1,4 +1,7 @@
-"""What routes ask for: the services, the caller with the right scope, a strictly read body, a page."""
+"""What routes ask for: the services, the caller with the right scope, a strictly read body, a page.
+
+All of them are coroutines: FastAPI sends anything else through a thread, which costs more than the request itself.
+"""
 
 import json
 from collections import Counter
@@ -21,12 +24,12 @@ MAX_WAIT_MAX_MS = 600_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 
 
-def context(request: Request) -> RequestContext:
+async def context(request: Request) -> RequestContext:
     found: RequestContext = request.state.context
     return found
 
@@ -49,7 +52,7 @@ def _max_wait_s(request: Request) -> float | None:
     return int(text) / 1000
 
 
-def authenticated(request: Request, request_context: TheContext) -> Client:
+async def authenticated(request: Request, request_context: TheContext) -> Client:
     """The client of a valid token, with the wait that this request allows."""
     if request_context.auth_refusal is not None:
         raise request_context.auth_refusal
@@ -63,10 +66,10 @@ def authenticated(request: Request, request_context: TheContext) -> Client:
     return client if max_wait_s is None else replace(client, max_wait_s=max_wait_s)
 
 
-def may(scope: Scope) -> Callable[[Client, RequestContext], Client]:
+def may(scope: Scope) -> Callable[[Client, RequestContext], Awaitable[Client]]:
     """A dependency: the client, if it has the scope."""
 
-    def check(client: Annotated[Client, Depends(authenticated)], request_context: TheContext) -> Client:
+    async def check(client: Annotated[Client, Depends(authenticated)], request_context: TheContext) -> Client:
         return admitted(client, scope, request_context.address)
 
     return check
@@ -81,13 +84,13 @@ class PublicCaller:
     is_client: bool
 
 
-def public_reader(request: Request, request_context: TheContext) -> PublicCaller:
+async def public_reader(request: Request, the: TheServices, request_context: TheContext) -> PublicCaller:
     """The client, or nobody where no token is needed."""
-    if request_context.client is None and services(request).settings.auth.public:
+    if request_context.client is None and the.settings.auth.public:
         if request_context.auth_refusal is not None:
             raise request_context.auth_refusal
         return PublicCaller(f"address {request_context.address}", _max_wait_s(request), is_client=False)
-    client = admitted(authenticated(request, request_context), Scope.READ, request_context.address)
+    client = admitted(await authenticated(request, request_context), Scope.READ, request_context.address)
     return PublicCaller(client.name, client.max_wait_s, is_client=True)
 
 

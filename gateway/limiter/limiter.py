@@ -10,8 +10,6 @@ by what each has waiting (`claims`).
 """
 
 import asyncio
-import logging
-import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +17,6 @@ from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
 from adapters.contract import Call, CallKind, Limits
 from adapters.models import AccountName, VenueName
@@ -27,24 +24,20 @@ from gateway.errors import StoreUnavailable
 from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
+from gateway.limiter.heartbeat import Heartbeat
 from gateway.limiter.metrics import Meters
 from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.presence import PRESENCE, CallerLeft
-from gateway.limiter.pump import Pump, Question
+from gateway.limiter.pump import Pump
 from gateway.limiter.redis_spend import LOOK, SharedBudget
 from gateway.limiter.refusals import Refusals
 from gateway.limiter.rules import OwnedRule, Route, Rulebook, RuleStatus
+from gateway.limiter.serving import Serving
 from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.spend import Decision
 from gateway.limiter.throttle import Throttle
 from gateway.store import keys
 from gateway.store.client import Store
-from gateway.store.scripts import Script
-
-_HEARTBEAT = Script.load("gateway.limiter", "heartbeat.lua")
-_HEARTBEAT_S = 2.0
-
-_log = logging.getLogger(__name__)
 
 
 class Limiter:
@@ -71,12 +64,18 @@ class Limiter:
         self._consumption = Consumption(store)
         self._meters = Meters(venue)
         self._refusals = Refusals(venue, self._meters)
-        self._replica = uuid4().hex
         self._emergency = Emergency(round(self._settings.hard_timeout_s * 1e6))
         self._routes: dict[tuple[object, ...], tuple[Pump, Route]] = {}
         self._pumps: dict[tuple[OwnedRule, ...], Pump] = {}
-        self._active: dict[Pump, None] = {}
-        self._woken = asyncio.Event()
+        self._serving = Serving(store)
+        self._heartbeat = Heartbeat(
+            store,
+            venue,
+            emergency=self._emergency,
+            consumption=self._consumption,
+            meters=self._meters,
+            waiting=lambda: sum(len(pump.queue) for pump in self._pumps.values()),
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -84,7 +83,7 @@ class Limiter:
             with suppress(StoreUnavailable):
                 await self._store.command("SET", keys.limit_epoch(self._venue), 0, "NX")
         self._store.watch(self._wake_all)
-        self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._beat())]
+        self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._heartbeat.run())]
         return self
 
     async def __aexit__(
@@ -109,7 +108,7 @@ class Limiter:
         self._rulebook = Rulebook(self._venue, self._limits, settings)
         self._settings = settings
         self._routes.clear()
-        self._pumps = {rules: pump for rules, pump in self._pumps.items() if pump in self._active}
+        self._pumps = {rules: pump for rules, pump in self._pumps.items() if pump in self._serving.active}
 
     def throttle(
         self,
@@ -235,72 +234,22 @@ class Limiter:
             venue_headers=self._limits.headers,
             venue_time_ms=self._venue_time_ms,
             asker=secrets.randbits(52) + 1,
-            wake=self._wake,
+            wake=self._serving.wake,
         )
 
     def _budget(self, rules: tuple[OwnedRule, ...]) -> SharedBudget:
         return SharedBudget(self._store, keys.limit_epoch(self._venue), rules, self._settings.hard_timeout_s)
 
-    def _wake(self, pump: Pump) -> None:
-        self._active[pump] = None
-        self._woken.set()
-
     def _wake_all(self) -> None:
         """Redis went or came: those who wait must be told, and debts entered."""
         for pump in self._pumps.values():
             if not pump.is_idle():
-                self._wake(pump)
+                self._serving.wake(pump)
 
     async def _serve(self) -> None:
         """Ask Redis for those who wait, until cancelled; then nobody is left waiting."""
         try:
-            while True:
-                self._woken.clear()
-                if not await self._ask_for_due(time.monotonic()):
-                    await self._sleep_until(min((pump.next_at_s() for pump in self._active), default=math.inf))
+            await self._serving.run()
         finally:
             for pump in self._pumps.values():
                 pump.close()
-
-    async def _ask_for_due(self, now_s: float) -> bool:
-        """One round of questions; answers whether there were any."""
-        is_store_up = self._store.is_up
-        for pump in list(self._active):
-            pump.remove_late(now_s)
-            if not is_store_up:
-                pump.go_on_without_store()
-            if pump.is_idle():
-                del self._active[pump]
-        due = [pump for pump in self._active if pump.is_due(now_s, is_store_up=is_store_up)]
-        # Questions leave in this order in one pipeline, so the more urgent find what is left before the others.
-        due.sort(key=lambda pump: pump.queue.urgency())
-        for pump, question in [(pump, pump.ask(now_s)) for pump in due]:
-            if question is not None:
-                await self._receive(pump, question)
-        return bool(due)
-
-    async def _receive(self, pump: Pump, question: Question) -> None:
-        try:
-            await pump.receive(question)
-        except Exception:  # those who waited were told; the others must still be served
-            _log.exception("the limiter's question failed")
-
-    async def _sleep_until(self, at_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        timer = None if at_s == math.inf else loop.call_later(at_s - time.monotonic(), self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    async def _beat(self) -> None:
-        """Say that this replica is alive and what its clients spent, and count the others."""
-        while True:
-            self._consumption.tell()
-            self._meters.waiting(sum(len(pump.queue) for pump in self._pumps.values()))
-            with suppress(StoreUnavailable):
-                self._emergency.replicas = await self._store.run(
-                    _HEARTBEAT, [keys.limit_replicas(self._venue)], [self._replica, keys.LIMIT_REPLICA_TTL_MS]
-                )
-            await asyncio.sleep(_HEARTBEAT_S)

@@ -1,18 +1,18 @@
-"""One set of rules: who waits for it, one question to Redis at a time, and what becomes of the grants.
+"""One set of rules: who waits for it, and one question to Redis at a time.
 
-The pump decides nothing about order and deadlines (`queue`) nor about units (`spend`); it carries between them.
+The pump decides nothing about order and deadlines (`queue`) nor about units (`spend`); it carries between them. What
+becomes of the grants is `returns`' business.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adapters.contract import CallKind, LimitHeaders, LimitScope
+from adapters.contract import CallKind, LimitHeaders
 from adapters.models import VenueName
 from gateway.errors import StoreUnavailable
-from gateway.limiter import headers as limit_headers
 from gateway.limiter.claims import Wanted
 from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
@@ -22,7 +22,8 @@ from gateway.limiter.metrics import Meters
 from gateway.limiter.queue import Forecast, QueueFull, WaitQueue
 from gateway.limiter.redis_spend import SharedBudget, Units
 from gateway.limiter.refusals import Refusals
-from gateway.limiter.rules import OwnedRule, RuleStatus
+from gateway.limiter.returns import Returns
+from gateway.limiter.rules import RuleStatus
 from gateway.limiter.settings import LimiterSettings
 from gateway.limiter.spend import Ask, Decision
 
@@ -64,11 +65,17 @@ class Pump:
         self._life_s = settings.grant_life_s
         self._meters = meters
         self._refusals = refusals
-        self._spent = consumption.tally(budget.rules)
-        self._venue_headers = venue_headers
-        self._venue_time_ms = venue_time_ms
         self._asker = asker
         self._wake = wake
+        self._returns = Returns(
+            budget=budget,
+            meters=meters,
+            spent=consumption.tally(budget.rules),
+            venue_headers=venue_headers,
+            venue_time_ms=venue_time_ms,
+            freed=self._freed,
+            owes=lambda: wake(self),
+        )
         self._forecast: Forecast | None = None
         self.queue: WaitQueue[Ticket] = WaitQueue(settings.queue_max)
 
@@ -163,7 +170,7 @@ class Pump:
             if not waiter.ticket.done():  # done: its caller was cancelled just now
                 waiter.ticket.set_result(
                     Grant(
-                        self,
+                        self._returns,
                         self._venue,
                         client=waiter.client,
                         expires_s=expires_s,
@@ -174,7 +181,7 @@ class Pump:
                 )
                 unclaimed -= 1
         if unclaimed:
-            self._give_back(slots, question.units, unclaimed)
+            self._returns.give_back(slots, question.units, unclaimed)
 
     def _count(self, question: Question, decision: Decision, statuses: Sequence[RuleStatus]) -> None:
         for rank, kind in enumerate(KINDS):
@@ -213,7 +220,9 @@ class Pump:
         is_within = self._emergency.spend(self._budget.rules, units, round(now_s * 1e6))
         self._meters.incident("cancel_without_store" if is_within else "cancel_beyond_reserve")
         expires_s = now_s + self._life_s
-        return Grant(self, self._venue, client=client, expires_s=expires_s, units=units, slots=None, tightest=None)
+        return Grant(
+            self._returns, self._venue, client=client, expires_s=expires_s, units=units, slots=None, tightest=None
+        )
 
     def go_on_without_store(self) -> None:
         """Let the cancels that wait go, and refuse everybody else."""
@@ -225,67 +234,15 @@ class Pump:
             else:
                 waiter.ticket.set_exception(self._refusals.store(waiter.kind))
 
-    # --- what becomes of grants: `grant.Issuer`
-
-    def started(self, grant: Grant) -> None:
-        self._spent[grant.client, grant.units] += 1
-
-    def answered(self, grant: Grant, headers: Mapping[str, str]) -> None:
-        if grant.slots is None:
-            self._owe(grant)
-        else:
-            self._budget.answered(grant.slots, grant.units, self._sight(grant, headers))
-
-    def unmade(self, grant: Grant) -> None:
-        if grant.slots is not None:
-            self._give_back(grant.slots, grant.units, 1)
-
-    def unheard(self, grant: Grant) -> None:
-        self._meters.incident("no_answer")
-        if grant.slots is None:
-            self._owe(grant)
-
-    def refused(self, grant: Grant, headers: Mapping[str, str], retry_after_s: float | None, *, is_ban: bool) -> None:
-        self._meters.incident("venue_banned" if is_ban else "venue_refused")
-        self._budget.settle()
-        of_address = [rule for rule in self._budget.rules if rule.counted and rule.scope is LimitScope.IP]
-        banned = of_address if is_ban else []
-        self._budget.block(banned or self._narrowest(self._sight(grant, headers)), retry_after_s)
-        self._forecast = None
-        self._wake(self)
-
-    def _sight(self, grant: Grant, headers: Mapping[str, str]) -> limit_headers.Sight | None:
-        if self._venue_headers is None:
-            return None
-        rules, now_ms = self._budget.rules, self._venue_time_ms()
-        return limit_headers.read(headers, self._venue_headers, rules, grant.units, now_ms)
-
-    def _narrowest(self, sight: limit_headers.Sight | None) -> list[OwnedRule]:
-        """The rule whose limit the venue names as used up; else the account's rules, else the address's."""
-        rules = [rule for rule in self._budget.rules if rule.counted]
-        if sight is not None:
-            named = zip(self._budget.rules, sight, strict=True)
-            used_up = [rule for rule, seen in named if seen is not None and seen.used >= seen.limit]
-            if used_up:
-                return used_up
-        return [rule for rule in rules if rule.scope is LimitScope.ACCOUNT] or rules
-
-    def expired(self) -> None:
-        self._meters.incident("grant_expired")
-
     def close(self) -> None:
         """Send what is left to tell, and refuse those who still wait."""
         self._budget.settle()
         for waiter in self.queue.clear():
             _refuse(waiter, self._refusals.closed(waiter.kind))
 
-    def _give_back(self, slots: tuple[int, ...], units: Units, calls: int) -> None:
-        self._budget.unmade(slots, units, calls)
-        self._forecast = None  # somebody may go at once
-        self._wake(self)
-
-    def _owe(self, grant: Grant) -> None:
-        self._budget.owe(grant.units)
+    def _freed(self) -> None:
+        """Somebody may go at once."""
+        self._forecast = None
         self._wake(self)
 
     def _binding(self, place: int = 0) -> tuple[str, float]:
