@@ -11,14 +11,16 @@ Promises every facet keeps:
 - Methods may be called concurrently.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
 import httpx
 
+from adapters.errors import VenueError
 from adapters.models import (
     AccountName,
     Balance,
@@ -37,6 +39,7 @@ from adapters.models import (
     VenueClientId,
     VenueName,
     VenueOrder,
+    VenueOrderId,
 )
 
 # --- what a venue can do, as data
@@ -79,6 +82,20 @@ class BookSource(StrEnum):
     STREAM = "stream"
 
 
+class AmendField(StrEnum):
+    """What of a resting order the venue can change."""
+
+    PRICE = "price"
+    QUANTITY = "quantity"
+
+
+class CancelAllScope(StrEnum):
+    """What a venue can cancel all orders of, in one call."""
+
+    MARKET = "market"
+    ACCOUNT = "account"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a venue can do: served to clients, and checked before any budget is spent."""
@@ -105,6 +122,15 @@ class Capabilities:
     """The stream itself keeps the book at its depth: a level that is pushed out is removed, one that moves in comes
     whole. False: deltas concern the whole book, and a snapshot may show only part of it."""
     trades_max: int
+    place_batch_max: int = 0
+    """How many orders one call can place; 0: the venue has no such call."""
+    place_batch_is_whole: bool = False
+    """One order that the venue finds malformed refuses the whole batch; else each stands for itself."""
+    cancel_batch_max: int = 0
+    """How many orders one call can cancel by the venue's own ids; 0: the venue has no such call."""
+    cancel_all: frozenset[CancelAllScope] = frozenset()
+    amend: frozenset[AmendField] = frozenset()
+    """Empty: an order can only be cancelled and placed anew."""
 
 
 # --- limits, as data
@@ -258,6 +284,18 @@ BeginSend = Callable[[], Awaitable[SendTime]]
 """Called once between grant and signature: fixes the send time durably. What it raises is passed on, unsent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The orders of a batch that may still leave, and the one time that all of them are signed for."""
+
+    when: SendTime
+    client_ids: Collection[VenueClientId]
+
+
+BeginSendMany = Callable[[], Awaitable[Leaving]]
+"""Like `BeginSend`, for a batch: the body is made of what it lets leave, at least one order."""
+
+
 # --- the facets
 
 
@@ -319,6 +357,48 @@ class Trading(Protocol):
         """Cancel by our client id; safe to repeat. None: the venue took it and does not yet say it is done.
 
         Raises `OrderNotFound` if no such order rests.
+        """
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, throttle: Throttle, begin_send: BeginSendMany
+    ) -> Mapping[VenueClientId, VenueOrder | VenueError]:
+        """Place up to `Capabilities.place_batch_max` orders in one signed call, and say of each that left what came.
+
+        Each result is what `place` would have answered or raised: a `DefiniteNo`, or an error that leaves it unknown.
+        Raises as `place` does, for all that left at once; a `DefiniteNo` then says that the call was not even read.
+        """
+
+    async def cancel_many(
+        self, order_ids: Sequence[VenueOrderId], throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueError | None]:
+        """Cancel up to `Capabilities.cancel_batch_max` orders in one call; safe to repeat. None: the venue took it.
+
+        An order that does not rest is `OrderNotFound`, one that the answer does not mention `OutcomeUnknown`.
+        """
+
+    async def cancel_all(
+        self, market: Market | None, throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueOrder | None] | None:
+        """Cancel everything that rests, whoever placed it, within a scope of `Capabilities.cancel_all`.
+
+        Safe to repeat. Answers with what was cancelled, and how it ended where the venue says; None: the venue took it
+        and does not yet say it is done.
+        """
+
+    async def amend(
+        self,
+        market: Market,
+        venue_client_id: VenueClientId,
+        *,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        throttle: Throttle,
+        begin_send: BeginSend,
+    ) -> VenueOrder:
+        """Change a resting order's price, total quantity or both; what is None stays.
+
+        Raises `OrderNotFound` if it does not rest, and else as `place` does. The same terms again change nothing, but
+        after other terms they would bring the older ones back.
         """
 
     async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:

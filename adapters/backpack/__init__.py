@@ -21,6 +21,7 @@ from adapters.common.addresses import checked
 from adapters.common.market_streams import MarketStreams
 from adapters.contract import (
     BookSource,
+    CancelAllScope,
     Capabilities,
     Channel,
     Clock,
@@ -55,6 +56,9 @@ CAPABILITIES = Capabilities(
     book_depth_max=BOOK_DEPTHS[-1],
     book_keeps_depth=False,
     trades_max=TRADES_MAX,
+    place_batch_max=50,
+    place_batch_is_whole=True,
+    cancel_all=frozenset({CancelAllScope.MARKET}),
 )
 
 

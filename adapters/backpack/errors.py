@@ -14,9 +14,11 @@ from adapters.errors import (
     InsufficientBalance,
     InvalidRequest,
     OrderNotFound,
+    OutcomeUnknown,
     RateLimited,
     Unauthorized,
     VenueClosed,
+    VenueError,
     WouldTake,
 )
 from adapters.models import VenueName
@@ -84,6 +86,25 @@ def refused_write(
     if not 400 <= status < 500 or status == 408 or error.code not in _NOT_DONE:
         return None
     return _refusal(venue, _class_of(error), status, error, retry_after_s)
+
+
+def refused_unread(
+    venue: VenueName, status: int, error: wire.Error, retry_after_s: float | None = None
+) -> DefiniteNo | None:
+    """The refusal of a batch, if it proves that none of it was done: one for who asked, or how often.
+
+    What is said of the contents proves nothing: those before the one that is wrong may have been done.
+    """
+    if not issubclass(_NOT_DONE.get(error.code, DefiniteNo), Unauthorized | RateLimited):
+        return None
+    return refused_write(venue, status, error, retry_after_s)
+
+
+def refused_item(venue: VenueName, error: wire.Error) -> VenueError:
+    """What the refusal of one order of a batch comes to, which has no status of its own."""
+    return refused_write(venue, 400, error) or OutcomeUnknown(
+        venue, f"{error.code[:60]} does not say whether it was done", venue_code=error.code
+    )
 
 
 def refused_read(

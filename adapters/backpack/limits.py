@@ -2,7 +2,7 @@
 
 The support site's developer FAQ ("rate limits") gives 2000 requests a minute and sub-account, and 30 a minute for
 "historical" routes, without listing those. Every route that answers for a range of time is counted as one. Public
-requests carry no account, so they can only be counted by address.
+requests carry no account, so they can only be counted by address. A batch is one request.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,8 @@ ORDER_BOOK = Call("order_book", CallKind.MARKET_READ, "public")
 TRADES = Call("trades", CallKind.MARKET_READ, "public_historical")
 PLACE = Call("place", CallKind.ORDER, "account")
 CANCEL = Call("cancel", CallKind.CANCEL, "account")
+PLACE_BATCH = Call("place_batch", CallKind.ORDER, "account")
+CANCEL_ALL = Call("cancel_all", CallKind.CANCEL, "account")
 ORDER = Call("order", CallKind.ACCOUNT_READ, "account")
 OPEN_ORDERS = Call("open_orders", CallKind.ACCOUNT_READ, "account")
 ORDER_HISTORY = Call("order_history", CallKind.ACCOUNT_READ, "account_historical")
@@ -41,7 +43,7 @@ BALANCES = Call("balances", CallKind.ACCOUNT_READ, "account")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "account")
 
 _CALLS = (
-    *(SERVER_TIME, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL),
+    *(SERVER_TIME, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL, PLACE_BATCH, CANCEL_ALL),
     *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
 )
 

@@ -3,7 +3,7 @@
 An order the venue has no words for raises `ValueError`. Source: docs.backpack.exchange, "Order", "Execute order".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -58,6 +58,11 @@ def client_id(digest: bytes) -> VenueClientId:
 def encode_order(request: OrderRequest) -> bytes:
     """The JSON body of `POST /api/v1/order`; fields we do not mean to set are left out rather than sent as null."""
     return msgspec.json.encode(_order_params(request), order="sorted")
+
+
+def encode_orders(requests: Sequence[OrderRequest]) -> bytes:
+    """The JSON body of `POST /api/v1/orders`."""
+    return msgspec.json.encode([_order_params(request) for request in requests], order="sorted")
 
 
 def _order_params(request: OrderRequest) -> dict[str, Scalar]:

@@ -5,13 +5,13 @@ signature; writes never are. What the answers mean is decided in `errors` and th
 `market_data`, `trading` and `account`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
 import httpx
 
 from adapters.backpack import errors, wire
-from adapters.backpack.requests import Endpoint, Requests, body_params
+from adapters.backpack.requests import BodyParams, Endpoint, Requests, body_params
 from adapters.backpack.signing import Key, Params
 from adapters.common.answers import UNREADABLE, reading, retry_after_s, unreadable
 from adapters.common.sender import Sender
@@ -72,14 +72,35 @@ class Rest:
 
         Raises `NeverSent`, `OutcomeUnknown` or a `DefiniteNo` that `refused` lets pass. Never repeats.
         """
-        try:
-            params = body_params(body)
-        except UNREADABLE as exc:
-            raise NeverSent(self.venue, "a body that cannot be signed") from exc
+        params = self._signable(body)
+
+        async def begin() -> tuple[bytes, BodyParams, SendTime]:
+            when = await begin_send() if begin_send else SendTime(self.clock.venue_time_ms(), READ_WINDOW_MS)
+            return body, params, when
+
+        return await self._write(endpoint, begin, throttle, refused)
+
+    async def write_late(
+        self, endpoint: Endpoint, begin_send: Callable[[], Awaitable[tuple[bytes, SendTime]]], throttle: Throttle
+    ) -> httpx.Response:
+        """Like `write`, with a body that is known only once the grant is there; refused only where it was not read."""
+
+        async def begin() -> tuple[bytes, BodyParams, SendTime]:
+            body, when = await begin_send()
+            return body, self._signable(body), when
+
+        return await self._write(endpoint, begin, throttle, errors.refused_unread)
+
+    async def _write(
+        self,
+        endpoint: Endpoint,
+        begin: Callable[[], Awaitable[tuple[bytes, BodyParams, SendTime]]],
+        throttle: Throttle,
+        refused: Refused,
+    ) -> httpx.Response:
         self._sender.check_breaker(endpoint.call)
         async with throttle.grant(endpoint.call) as grant:
-            send_time = await begin_send() if begin_send else SendTime(self.clock.venue_time_ms(), READ_WINDOW_MS)
-            request = self._requests.write(endpoint, body, params, send_time)
+            request = self._requests.write(endpoint, *await begin())
             response = await self._sender.send(endpoint.call, request, grant, self._order_timeout_s, OutcomeUnknown)
         status = response.status_code
         if status in {200, 202}:
@@ -93,6 +114,12 @@ class Rest:
             venue_code=error.code if error else None,
             http_status=status,
         )
+
+    def _signable(self, body: bytes) -> BodyParams:
+        try:
+            return body_params(body)
+        except UNREADABLE as exc:
+            raise NeverSent(self.venue, "a body that cannot be signed") from exc
 
     def reading(self, response: httpx.Response) -> AbstractContextManager[None]:
         """Translate what cannot be decoded or mapped inside the block into `VenueProtocolError`."""

@@ -49,7 +49,9 @@ def signing_text(instruction: str, params: Params | Sequence[Params], *, timesta
     return "&".join([*parts, f"timestamp={timestamp_ms}", f"window={window_ms}"])
 
 
-def signed_headers(key: Key, instruction: str, params: Params, *, timestamp_ms: int, window_ms: int) -> Headers:
+def signed_headers(
+    key: Key, instruction: str, params: Params | Sequence[Params], *, timestamp_ms: int, window_ms: int
+) -> Headers:
     """The four headers that authenticate a request carrying exactly `params`, in its query or its JSON body."""
     text = signing_text(instruction, params, timestamp_ms=timestamp_ms, window_ms=window_ms)
     return [

@@ -4,24 +4,29 @@
 left to whoever settles unknown outcomes.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
 
 import httpx
 from msgspec import Raw
 from msgspec.json import decode, encode
 
 from adapters.backpack import errors, limits, wire
-from adapters.backpack.order_encoding import client_id, echo_mismatch, encode_order
+from adapters.backpack.batches import read_result
+from adapters.backpack.order_encoding import client_id, echo_mismatch, encode_order, encode_orders
 from adapters.backpack.order_mapping import normalize_fill, normalize_order
 from adapters.backpack.requests import Endpoint
 from adapters.backpack.rest import Rest
 from adapters.backpack.signing import Params
-from adapters.contract import BeginSend, Throttle
-from adapters.errors import NotSupported
+from adapters.common.batches import told_apart
+from adapters.contract import BeginSend, BeginSendMany, SendTime, Throttle
+from adapters.errors import NotSupported, VenueError
 from adapters.models import Fill, Market, OrderRequest, VenueClientId, VenueOrder, VenueOrderId
 
 _PLACE = Endpoint("POST", "/api/v1/order", limits.PLACE, "orderExecute")
 _CANCEL = Endpoint("DELETE", "/api/v1/order", limits.CANCEL, "orderCancel")
+_PLACE_BATCH = Endpoint("POST", "/api/v1/orders", limits.PLACE_BATCH, "orderExecute")
+_CANCEL_ALL = Endpoint("DELETE", "/api/v1/orders", limits.CANCEL_ALL, "orderCancelAll")
 _ORDER = Endpoint("GET", "/api/v1/order", limits.ORDER, "orderQuery")
 _OPEN_ORDERS = Endpoint("GET", "/api/v1/orders", limits.OPEN_ORDERS, "orderQueryAll")
 _HISTORY = Endpoint("GET", "/wapi/v1/history/orders", limits.ORDER_HISTORY, "orderHistoryQueryAll")
@@ -64,6 +69,55 @@ class BackpackTrading:
         if response.status_code == 202:
             return None
         return self._one_order(response, market, venue_client_id)
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, throttle: Throttle, begin_send: BeginSendMany
+    ) -> Mapping[VenueClientId, VenueOrder | VenueError]:
+        """The orders follow each other in the signature as in the body."""
+        left: list[OrderRequest] = []
+
+        async def begin() -> tuple[bytes, SendTime]:
+            leaving = await begin_send()
+            left[:] = [request for request in requests if request.venue_client_id in leaving.client_ids]
+            return encode_orders(left), leaving.when
+
+        response = await self._rest.write_late(_PLACE_BATCH, begin, throttle)
+        if response.status_code != 200:
+            raise self._rest.unreadable(response, "accepted without saying what")
+        with self._rest.reading(response):
+            items = decode(response.content, type=list[Raw])
+        return told_apart(self._rest.venue, left, items, read_result)
+
+    async def cancel_many(
+        self, order_ids: Sequence[VenueOrderId], throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueError | None]:
+        raise NotSupported(self._rest.venue, "orders are cancelled one by one, or all of a market")
+
+    async def cancel_all(
+        self, market: Market | None, throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueOrder | None] | None:
+        """Of one market; conditional orders are among them. None is the venue's 202."""
+        if market is None:
+            raise NotSupported(self._rest.venue, "all orders are cancelled market by market")
+        body = encode({"symbol": market.venue_symbol})
+        response = await self._rest.write(_CANCEL_ALL, body, throttle, refused=errors.refused_write)
+        if response.status_code == 202:
+            return None
+        with self._rest.reading(response):
+            orders = [normalize_order(self._rest.venue, row) for row in decode(response.content, type=list[wire.Order])]
+        return {order.venue_order_id: order for order in orders}
+
+    async def amend(
+        self,
+        market: Market,
+        venue_client_id: VenueClientId,
+        *,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        throttle: Throttle,
+        begin_send: BeginSend,
+    ) -> VenueOrder:
+        raise NotSupported(self._rest.venue, "an order cannot be amended, only cancelled and placed anew")
 
     async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
         """Resting orders only: one that is filled, cancelled or expired is `OrderNotFound` here."""

@@ -19,6 +19,12 @@ class Error(Struct):
     message: str
 
 
+class BatchItem(Struct):
+    """As much of one result of a batch as tells which it is: `Ok`, an order, or `Err`, an error."""
+
+    operation: str
+
+
 # --- public REST
 
 

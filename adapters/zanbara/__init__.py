@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from adapters.common.addresses import checked
 from adapters.common.market_streams import MarketStreams
 from adapters.contract import (
+    AmendField,
     BookSource,
+    CancelAllScope,
     Capabilities,
     Channel,
     Clock,
@@ -58,6 +60,10 @@ CAPABILITIES = Capabilities(
     book_depth_max=BOOK_DEPTH_MAX,
     book_keeps_depth=True,
     trades_max=TRADES_MAX,
+    place_batch_max=20,
+    cancel_batch_max=100,
+    cancel_all=frozenset(CancelAllScope),
+    amend=frozenset(AmendField),
 )
 
 

@@ -53,6 +53,7 @@ _NOT_DONE: dict[str, type[DefiniteNo]] = {
 and every 5xx whatever its code, may follow an order that was taken."""
 
 _NO_SUCH_ORDER = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"})
+_NOT_AMENDABLE: dict[str, type[DefiniteNo]] = {"ORDER_NOT_FOUND": OrderNotFound, "ORDER_NOT_AMENDABLE": InvalidRequest}
 _CLOSED = frozenset({"TRADING_HALTED", "SERVICE_UNAVAILABLE"})
 
 
@@ -82,6 +83,27 @@ def refused_write(
     if not 400 <= status < 500 or status == 408 or error.code not in _NOT_DONE:
         return None
     return _refusal(venue, _NOT_DONE[error.code], status, error, retry_after_s)
+
+
+def refused_unread(
+    venue: VenueName, status: int, error: wire.Error, retry_after_s: float | None = None
+) -> DefiniteNo | None:
+    """The refusal of a batch, if it proves that none of it was done: one for who asked, or how often.
+
+    What is said of the contents proves nothing: those before the one that is wrong may have been done.
+    """
+    if not issubclass(_NOT_DONE.get(error.code, DefiniteNo), Unauthorized | RateLimited):
+        return None
+    return refused_write(venue, status, error, retry_after_s)
+
+
+def refused_amend(
+    venue: VenueName, status: int, error: wire.Error, retry_after_s: float | None = None
+) -> DefiniteNo | None:
+    """Like `refused_write`: that the order does not rest is a definite answer too, and so is a field that stays."""
+    if status in {400, 404} and error.code in _NOT_AMENDABLE:
+        return _refusal(venue, _NOT_AMENDABLE[error.code], status, error, None)
+    return refused_write(venue, status, error, retry_after_s)
 
 
 def refused_cancel(

@@ -52,6 +52,10 @@ ORDER_BOOK = Call("order_book", CallKind.MARKET_READ, "market_data")
 TRADES = Call("trades", CallKind.MARKET_READ, "market_data")
 PLACE = Call("place", CallKind.ORDER, "trade")
 CANCEL = Call("cancel", CallKind.CANCEL, "trade")
+AMEND = Call("amend", CallKind.ORDER, "trade")
+PLACE_BATCH = Call("place_batch", CallKind.ORDER, "batch")
+CANCEL_BATCH = Call("cancel_batch", CallKind.CANCEL, "batch")
+CANCEL_ALL = Call("cancel_all", CallKind.CANCEL, "batch")
 ORDER = Call("order", CallKind.ACCOUNT_READ, "query")
 OPEN_ORDERS = Call("open_orders", CallKind.ACCOUNT_READ, "query")
 ORDER_HISTORY = Call("order_history", CallKind.ACCOUNT_READ, "query")
@@ -60,7 +64,8 @@ BALANCES = Call("balances", CallKind.ACCOUNT_READ, "query")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "query")
 
 _CALLS = (
-    *(SERVER_TIME, LOG_IN, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL),
+    *(SERVER_TIME, LOG_IN, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL, AMEND),
+    *(PLACE_BATCH, CANCEL_BATCH, CANCEL_ALL),
     *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
 )
 

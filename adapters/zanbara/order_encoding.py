@@ -6,6 +6,7 @@ An order the venue has no words for raises `ValueError`. Source: docs.zanbarax.c
 
 import base64
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -50,6 +51,22 @@ def client_id(digest: bytes) -> VenueClientId:
 
 def encode_order(request: OrderRequest) -> bytes:
     """The JSON body of `POST /v1/order/place`; fields we do not mean to set are left out rather than sent as null."""
+    return msgspec.json.encode(_order_body(request))
+
+
+def encode_orders(requests: Sequence[OrderRequest]) -> bytes:
+    """The JSON body of `POST /v1/order/place-batch`."""
+    return msgspec.json.encode({"orders": [_order_body(request) for request in requests]})
+
+
+def encode_amend(venue_client_id: VenueClientId, price: Decimal | None, quantity: Decimal | None) -> bytes:
+    """The JSON body of `POST /v1/order/amend`: what stays is left out."""
+    terms = {"price": price, "quantity": quantity}
+    changed = {name: amount(value) for name, value in terms.items() if value is not None}
+    return msgspec.json.encode({"client_order_id": venue_client_id, **changed})
+
+
+def _order_body(request: OrderRequest) -> dict[str, str | bool | int]:
     _check_supported(request)
     body: dict[str, str | bool | int] = {
         "client_order_id": request.venue_client_id,
@@ -77,7 +94,7 @@ def encode_order(request: OrderRequest) -> bytes:
         body["trigger_price_type"] = options.trigger_price_type
     if options.expire_time_ms is not None:
         body["expire_time"] = options.expire_time_ms
-    return msgspec.json.encode(body)
+    return body
 
 
 def _check_supported(request: OrderRequest) -> None:

@@ -5,6 +5,7 @@ describe may be unknown. The way out is `order_encoding`.
 """
 
 from adapters.common.numbers import exact, optional, positive
+from adapters.errors import WouldTake
 from adapters.models import (
     AccountName,
     Fill,
@@ -28,6 +29,7 @@ _TYPES = {order_type.value: order_type for order_type in OrderType}
 _TIMES = {time.value: time for time in TimeInForce}
 _LIQUIDITY = {liquidity.value: liquidity for liquidity in Liquidity}
 """The venue's words are ours: our vocabulary follows its documentation."""
+_WOULD_MATCH = "POST_ONLY_WOULD_MATCH"
 
 
 def normalize_order(venue: VenueName, order: wire.Order) -> VenueOrder:
@@ -48,6 +50,15 @@ def normalize_order(venue: VenueName, order: wire.Order) -> VenueOrder:
         reduce_only=bool(order.reduce_only),
         reason=order.reason,
     )
+
+
+def would_match(order: VenueOrder) -> WouldTake | None:
+    """The venue keeps a post-only order that would take as one that was rejected; to us it is the refusal it is
+    elsewhere."""
+    if (order.status, order.type, order.reason) != (OrderStatus.REJECTED, OrderType.POST_ONLY, _WOULD_MATCH):
+        return None
+    message = f"{_WOULD_MATCH}: order {order.venue_order_id[:60]} was rejected"
+    return WouldTake(order.venue, message, venue_code=_WOULD_MATCH, http_status=201)
 
 
 def normalize_fill(venue: VenueName, fill: wire.Fill) -> Fill:

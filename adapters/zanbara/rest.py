@@ -8,7 +8,7 @@ and `account`.
 """
 
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -182,12 +182,26 @@ class Rest:
 
         Raises `NeverSent`, `OutcomeUnknown`, `VenueProtocolError` or a `DefiniteNo` that `refused` lets pass.
         """
+
+        async def begin() -> tuple[bytes, SendTime]:
+            return body, await begin_send() if begin_send else SendTime(self.clock.venue_time_ms(), WINDOW_MS)
+
+        return await self.write_late(endpoint, begin, throttle, refused=refused)
+
+    async def write_late(
+        self,
+        endpoint: Endpoint,
+        begin_send: Callable[[], Awaitable[tuple[bytes, SendTime]]],
+        throttle: Throttle,
+        *,
+        refused: Refused,
+    ) -> Answer:
+        """Like `write`, with a body that is known only once the grant is there."""
         await self._token_for_write(throttle)
         self._sender.check_breaker(endpoint.call)
         async with throttle.grant(endpoint.call) as grant:
             token = await self._token_for_write(throttle)  # the wait for the grant may have outlasted the first one
-            when = await begin_send() if begin_send else SendTime(self.clock.venue_time_ms(), WINDOW_MS)
-            signed = _Signed(endpoint, body, when)
+            signed = _Signed(endpoint, *await begin_send())
             response = await self._send_signed(signed, token, grant)
         if (refusal := self._token_refusal(response)) is not None:
             response = await self._send_again(signed, token, throttle, refusal)

@@ -4,38 +4,43 @@
 of lists are inferred and a venue may ignore what it does not know, so every item is checked against what was asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Raw
 from msgspec.json import decode, encode
 
-from adapters.contract import BeginSend, Throttle
-from adapters.errors import NotSupported, OrderNotFound, WouldTake
+from adapters.common.batches import told_apart
+from adapters.contract import BeginSend, BeginSendMany, SendTime, Throttle
+from adapters.errors import NotSupported, OrderNotFound, VenueError
 from adapters.models import (
     Fill,
     Market,
     OrderRequest,
     OrderStatus,
-    OrderType,
     VenueClientId,
     VenueOrder,
     VenueOrderId,
 )
 from adapters.zanbara import errors, limits, wire
-from adapters.zanbara.order_encoding import client_id, echo_mismatch, encode_order
-from adapters.zanbara.order_mapping import normalize_fill, normalize_order
+from adapters.zanbara.batches import read_cancels, read_result
+from adapters.zanbara.order_encoding import client_id, echo_mismatch, encode_amend, encode_order, encode_orders
+from adapters.zanbara.order_mapping import normalize_fill, normalize_order, would_match
 from adapters.zanbara.requests import Endpoint, Params
 from adapters.zanbara.rest import Answer, Rest
 
 _PLACE = Endpoint("POST", "/v1/order/place", limits.PLACE, is_private=True)
 _CANCEL = Endpoint("POST", "/v1/order/cancel", limits.CANCEL, is_private=True)
+_PLACE_BATCH = Endpoint("POST", "/v1/order/place-batch", limits.PLACE_BATCH, is_private=True)
+_CANCEL_BATCH = Endpoint("POST", "/v1/order/cancel-batch", limits.CANCEL_BATCH, is_private=True)
+_CANCEL_ALL = Endpoint("POST", "/v1/order/cancel-all", limits.CANCEL_ALL, is_private=True)
+_AMEND = Endpoint("POST", "/v1/order/amend", limits.AMEND, is_private=True)
 _ORDER = Endpoint("GET", "/v1/order/list", limits.ORDER, is_private=True)
 _OPEN_ORDERS = Endpoint("GET", "/v1/order/list", limits.OPEN_ORDERS, is_private=True)
 _HISTORY = Endpoint("GET", "/v1/order/list", limits.ORDER_HISTORY, is_private=True)
 _FILLS = Endpoint("GET", "/v1/trade/history", limits.FILLS, is_private=True)
 
 _OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL_FILLED})
-_WOULD_MATCH = "POST_ONLY_WOULD_MATCH"
 
 
 class ZanbaraTrading:
@@ -66,14 +71,8 @@ class ZanbaraTrading:
             if mismatch := echo_mismatch(request, message):
                 raise self._rest.unreadable(answer, f"it shows another {mismatch} than was sent")
             order = normalize_order(self._rest.venue, message)
-        if order.status is OrderStatus.REJECTED and order.type is OrderType.POST_ONLY and order.reason == _WOULD_MATCH:
-            # The venue keeps it, as an order that was rejected; to us it is the refusal that other venues give.
-            raise WouldTake(
-                self._rest.venue,
-                f"{_WOULD_MATCH}: order {order.venue_order_id[:60]} was rejected",
-                venue_code=_WOULD_MATCH,
-                http_status=answer.response.status_code,
-            )
+        if refusal := would_match(order):
+            raise refusal
         return order
 
     async def cancel(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
@@ -81,6 +80,57 @@ class ZanbaraTrading:
         body = encode({"client_order_id": venue_client_id})
         answer = await self._rest.write(_CANCEL, body, throttle, refused=errors.refused_cancel)
         return self._one_order(answer, answer.data, market, venue_client_id)
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, throttle: Throttle, begin_send: BeginSendMany
+    ) -> Mapping[VenueClientId, VenueOrder | VenueError]:
+        """Each order stands for itself, and is answered like `place` if it was there before."""
+        left: list[OrderRequest] = []
+
+        async def begin() -> tuple[bytes, SendTime]:
+            leaving = await begin_send()
+            left[:] = [request for request in requests if request.venue_client_id in leaving.client_ids]
+            return encode_orders(left), leaving.when
+
+        answer = await self._rest.write_late(_PLACE_BATCH, begin, throttle, refused=errors.refused_unread)
+        with self._rest.reading(answer):
+            items = decode(answer.data, type=wire.Batch).results
+        return told_apart(self._rest.venue, left, items, read_result)
+
+    async def cancel_many(
+        self, order_ids: Sequence[VenueOrderId], throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueError | None]:
+        """Done when it is answered."""
+        body = encode({"order_ids": order_ids})
+        answer = await self._rest.write(_CANCEL_BATCH, body, throttle, refused=errors.refused_write)
+        with self._rest.reading(answer):
+            return read_cancels(self._rest.venue, order_ids, decode(answer.data, type=wire.CancelledBatch))
+
+    async def cancel_all(self, market: Market | None, throttle: Throttle) -> Mapping[VenueOrderId, VenueOrder | None]:
+        """Done when it is answered; conditional orders are among them. The answer names orders, and shows none."""
+        body = encode({} if market is None else {"symbol": market.venue_symbol})
+        answer = await self._rest.write(_CANCEL_ALL, body, throttle, refused=errors.refused_write)
+        with self._rest.reading(answer):
+            cancelled = decode(answer.data, type=wire.CancelledBatch).cancelled
+        return dict.fromkeys(map(VenueOrderId, cancelled))
+
+    async def amend(
+        self,
+        market: Market,
+        venue_client_id: VenueClientId,
+        *,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        throttle: Throttle,
+        begin_send: BeginSend,
+    ) -> VenueOrder:
+        """Less quantity keeps the order's place; a new price or more quantity loses it, and may take at once."""
+        body = encode_amend(venue_client_id, price, quantity)
+        answer = await self._rest.write(_AMEND, body, throttle, refused=errors.refused_amend, begin_send=begin_send)
+        order = self._one_order(answer, answer.data, market, venue_client_id)
+        if (price is not None and order.price != price) or (quantity is not None and order.quantity != quantity):
+            raise self._rest.unreadable(answer, "it shows other terms than were asked for")
+        return order
 
     async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
         """The order in whatever state it is: the venue drops none from its list."""

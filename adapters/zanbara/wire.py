@@ -148,6 +148,31 @@ class Order(Struct):
     reason: str | None = None
 
 
+class BatchItem(Struct):
+    """One result of a batch of orders."""
+
+    success: bool
+    order: Order | None = None
+    error: Error | None = None
+
+
+class Batch(Struct):
+    results: list[Raw]
+
+
+class FailedCancel(Struct):
+    order_id: str
+    code: str
+    message: str = ""
+
+
+class CancelledBatch(Struct):
+    """The answer to cancels of a batch, and of all orders."""
+
+    cancelled: list[str]
+    failed: list[FailedCancel] = []
+
+
 class Fill(Struct):
     trade_id: str
     order_id: str

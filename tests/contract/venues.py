@@ -1,13 +1,23 @@
 """Which venues the contract is tested on, and the little that a test must know of each to begin."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from adapters.contract import AccountData, AccountStreams, Capabilities, SendTime, Trading, Venue, VenueAccount
-from adapters.models import Market, OrderRequest, OrderType, Side, VenueOrder
+from adapters.contract import (
+    AccountData,
+    AccountStreams,
+    Capabilities,
+    Leaving,
+    SendTime,
+    Trading,
+    Venue,
+    VenueAccount,
+)
+from adapters.errors import VenueError
+from adapters.models import Market, OrderRequest, OrderType, Side, VenueClientId, VenueOrder
 from tests.adapters.doubles import RecordingThrottle, SystemClock
 from tests.adapters.sandboxed import Sandbox
 
@@ -18,6 +28,7 @@ class Twin:
 
     adapter: str
     place_path: str
+    batch_path: str
     symbol: str = "SOL-USDC-PERP"
     rich: str = "desk-a"
     poor: str = "desk-poor"
@@ -25,15 +36,18 @@ class Twin:
 
 
 TWINS = (
-    Twin("backpack", "/api/v1/order", arguments=("--strict-signatures", "--limit", "historical=2000")),
+    Twin(
+        "backpack", "/api/v1/order", "/api/v1/orders", arguments=("--strict-signatures", "--limit", "historical=2000")
+    ),
     Twin(
         "zanbara",
         "/v1/order/place",
+        "/v1/order/place-batch",
         arguments=(
             "--strict-signatures",
             "--strict-numbers",
             *(f"--limit={name}=6000" for name in ("ip_market", "ip_system", "ip_query", "ip_trade")),
-            *(f"--limit={name}=6000" for name in ("key_query", "key_trade")),
+            *(f"--limit={name}=6000" for name in ("key_query", "key_trade", "ip_batch", "key_batch")),
         ),
     ),
 )
@@ -95,6 +109,15 @@ class Rig:
         trading = trading or self.trading
         body = trading.encode(request)
         return await trading.place(request, body, throttle=self.throttle, begin_send=self.send_time(sent_ms_ago))
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, leaving: Collection[VenueClientId] | None = None
+    ) -> Mapping[VenueClientId, VenueOrder | VenueError]:
+        async def begin_send() -> Leaving:
+            ids = [request.venue_client_id for request in requests] if leaving is None else leaving
+            return Leaving(await self.send_time(0)(), ids)
+
+        return await self.trading.place_many(requests, throttle=self.throttle, begin_send=begin_send)
 
     def send_time(self, ms_ago: int) -> Callable[[], Awaitable[SendTime]]:
         window_ms = min(max(2000, self.can.order_window_min_ms), self.can.order_window_max_ms)

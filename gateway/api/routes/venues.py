@@ -32,6 +32,11 @@ class Capabilities(Shape):
     order_window_max_ms: int
     book_depth_max: int
     trades_max: int
+    place_batch_max: int
+    place_batch_is_whole: bool
+    cancel_batch_max: int
+    cancel_all: list[str]
+    amend: list[str]
 
 
 class Rule(Shape):
@@ -101,6 +106,11 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             order_window_max_ms=can.order_window_max_ms,
             book_depth_max=can.book_depth_max,
             trades_max=can.trades_max,
+            place_batch_max=can.place_batch_max,
+            place_batch_is_whole=can.place_batch_is_whole,
+            cancel_batch_max=can.cancel_batch_max,
+            cancel_all=sorted(can.cancel_all),
+            amend=sorted(can.amend),
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)
