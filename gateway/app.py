@@ -23,7 +23,7 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
-from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
+from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
 from gateway.errors import Code, Refusal
@@ -112,6 +112,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
     return Edge(
         app,
         tokens=parts.tokens,
+        signatures=parts.signatures,
         budget=ClientBudget(settings.server.client_requests_per_s, time.monotonic),
         trusted_proxies=AllowList(settings.auth.trusted_proxies),
     )
@@ -133,6 +134,8 @@ class _Parts:
         )
         self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
         self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
+        # Each venue's clock measures Redis' too: any of them will do.
+        self.signatures = Signatures(self.clients.get, next(iter(self.clocks.values())).redis_time_ms)
         self.venues = open_venues(settings, self.transport, self.clocks)
         check_budgets(settings, self.venues)
         self.vault = TokenVault(secrets_read.seal)
@@ -165,6 +168,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     stack.push_async_callback(parts.transport.aclose)
     store = await stack.enter_async_context(Store.open(redis_url, timeout_s=settings.redis.timeout_s))
     parts.vault.open(store)
+    parts.signatures.open(store)
     limiters = {
         name: await stack.enter_async_context(
             Limiter(

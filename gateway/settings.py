@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.addresses import parse_entry
+from gateway.public_key import public_key_bytes
 
 ENV_PREFIX = "CROSSGATE_"
 ENV_DELIMITER = "__"
@@ -43,6 +44,14 @@ def _check_entry(entry: str) -> str:
 
 
 AddressEntries = tuple[Annotated[str, AfterValidator(_check_entry)], ...]
+
+
+def _check_public_key(text: str) -> str:
+    public_key_bytes(text)
+    return text
+
+
+PublicKey = Annotated[str, AfterValidator(_check_public_key)]
 
 
 class Scope(StrEnum):
@@ -194,14 +203,26 @@ class ClientConfig(_Section):
     profile: Name | None = None
     scopes: frozenset[Scope] | None = None
     accounts: dict[Name, AccountAccess] = {}
-    key_sha256: tuple[Sha256, ...] = Field(min_length=1)
+    key_sha256: tuple[Sha256, ...] = Field(default=(), min_length=1)
     """SHA-256 of each secret that is good for this client; two while one replaces the other."""
+    signing_key: PublicKey | None = None
+    """ED25519 public key, in base64 or hex, of the key this client signs requests with."""
+    sign_writes: bool = False
+    """Whatever it changes must be signed."""
     ip_allow: AddressEntries = ()
     max_wait_ms: Milliseconds | None = None
     weight: Weight | None = None
     """Turns at a venue's budget that it gets for each turn of a client of weight 1."""
     max_share: MaxShare | None = None
     """The most of any limit that its calls, cancels apart, may have in use."""
+
+    @model_validator(mode="after")
+    def _can_get_in(self) -> Self:
+        if not self.key_sha256 and self.signing_key is None:
+            raise ValueError("give `key_sha256`, a `signing_key`, or both: without either nobody can be this client")
+        if self.sign_writes and self.signing_key is None:
+            raise ValueError("`sign_writes` needs a `signing_key`; `crossgate keys signing` makes a pair")
+        return self
 
 
 class LimiterConfig(_Section):

@@ -23,10 +23,16 @@ class RequestContext:
     address: str
     client: Client | None = None
     auth_refusal: Refusal | None = None
-    """Why the token that was sent opens nothing; raised only where a token is needed."""
+    """Why the token or signature that was sent opens nothing; raised only where one is needed."""
+    is_signed: bool = False
+    """The client signed this very request."""
     budget: BudgetView | None = None
     presence: Presence | None = None
     """Of whoever waits for a read; what a write has begun is seen through."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """What was sent to be let in opens nothing, whatever else may have been sent beside it."""
+        self.client, self.auth_refusal = None, refusal
 
     def spent(self, rule: RuleStatus) -> None:
         """A venue's budget was spent from."""

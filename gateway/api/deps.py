@@ -13,7 +13,9 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 
 from gateway.api.context import RequestContext
+from gateway.api.problem import READS
 from gateway.auth import Client, admitted
+from gateway.auth.signing import SIGNATURE
 from gateway.errors import Code, Refusal
 from gateway.services import Services
 from gateway.settings import Scope
@@ -62,8 +64,19 @@ async def authenticated(request: Request, request_context: TheContext) -> Client
             Code.AUTHENTICATION_FAILED,
             "a token is needed: POST /v1/auth/token, then send `Authorization: Bearer <token>`",
         )
+    if client.sign_writes and not request_context.is_signed and request.method not in READS:
+        raise signature_needed(f"client {client.name} signs whatever changes something")
     max_wait_s = _max_wait_s(request)
     return client if max_wait_s is None else replace(client, max_wait_s=max_wait_s)
+
+
+def signature_needed(why: str) -> Refusal:
+    """The answer to a request that had to be signed and is not."""
+    return Refusal(
+        Code.INVALID_SIGNATURE,
+        f"{why}: sign this request (X-API-Key, X-API-Timestamp, X-API-Signature)",
+        field=SIGNATURE,
+    )
 
 
 def may(scope: Scope) -> Callable[[Client, RequestContext], Awaitable[Client]]:

@@ -19,7 +19,8 @@ from gateway.addresses import AllowList, client_address
 from gateway.api import metrics
 from gateway.api.context import BudgetView, RequestContext, now_ms
 from gateway.api.problem import READS, error_response, internal_error
-from gateway.auth import ClientBudget, TokenRefused, Tokens
+from gateway.api.signed import authenticate, is_signed
+from gateway.auth import ClientBudget, Signatures, TokenRefused, Tokens
 from gateway.errors import Code, Outcome, Refusal
 from gateway.limiter import ON_SPENT, PRESENCE, CallerLeft, Presence
 
@@ -37,11 +38,13 @@ class Edge:
         app: ASGIApp,
         *,
         tokens: Tokens,
+        signatures: Signatures,
         budget: ClientBudget,
         trusted_proxies: AllowList,
     ):
         self._app = app
         self._tokens = tokens
+        self._signatures = signatures
         self._budget = budget
         self._trusted_proxies = trusted_proxies
 
@@ -91,8 +94,10 @@ class Edge:
                 _add_headers(MutableHeaders(scope=message), context)
             await send(message)
 
-        refusal = self._refuse(scope, context)
         try:
+            if is_signed(Headers(scope=scope)) and context.auth_refusal is None:
+                receive = await authenticate(scope, receive, context, self._signatures)
+            refusal = self._refuse(scope, context)
             if refusal is not None:
                 response = error_response(refusal, request_id=context.request_id, time_ms=now_ms())
                 await response(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ from adapters.models import AccountName
 from gateway.addresses import AllowList
 from gateway.errors import Code, Refusal
 from gateway.limiter import ClientTerms
+from gateway.public_key import public_key_bytes
 from gateway.settings import AccountAccess, ClientConfig, ProfileConfig, Scope, Settings
 
 
@@ -27,6 +28,10 @@ class Client:
     key_sha256: tuple[str, ...]
     terms: ClientTerms = field(default_factory=ClientTerms)
     """How it shares the venues' budgets with others."""
+    signing_key: bytes | None = None
+    """The public half of the key it signs requests with."""
+    sign_writes: bool = False
+    """Whatever it changes must be signed."""
 
     def may(self, scope: Scope) -> bool:
         """Whether it has the scope; to trade includes to cancel."""
@@ -116,6 +121,8 @@ def _client(name: str, config: ClientConfig, profile: ProfileConfig | None) -> C
         terms=ClientTerms(
             weight=config.weight or profile.weight or 1, max_share=config.max_share or profile.max_share or 1.0
         ),
+        signing_key=None if config.signing_key is None else public_key_bytes(config.signing_key),
+        sign_writes=config.sign_writes,
     )
 
 

@@ -137,6 +137,18 @@ def token_lease(venue: VenueName, account: AccountName) -> str:
     return _key(venue, "token", "lease", account)
 
 
+# --- signed requests
+
+
+def signature(client: str, digest: str) -> str:
+    """A string: a signed request that was accepted; lives until its timestamp has grown too old for sure."""
+    return f"cg:{{signatures}}:{client}:{digest}"
+
+
+SIGNATURE_TTL_MS = 11_000
+"""A timestamp may be five seconds ahead, and is good for five after that; the rest is for rounding."""
+
+
 # --- journals
 
 

@@ -20,6 +20,10 @@ from tests.redis_process import RedisProcess
 VENUE = VenueName("sim")
 
 
+SIGNERS_KEY = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+"""The public half of the key whose private seed is `SEED`."""
+
+
 def secret_of(client: str) -> str:
     return f"secret-of-{client}"
 
@@ -55,6 +59,8 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
             "canceller": _client("canceller", "cancel", accounts={"main": "account"}),
             "boss": _client("boss", "read", accounts={"main": "account"}),
             "homeless": _client("homeless", "read", "trade", accounts={}),
+            "signer": {"scopes": ["read", "trade"], "accounts": {"main": "own"}, "signing_key": SIGNERS_KEY},
+            "strict": _client("strict", "read", "trade", signing_key=SIGNERS_KEY, sign_writes=True),
             "fenced": _client("fenced", "read", "trade", ip_allow=["198.51.100.0/24"]),
         },
         "limiter": {"assume_unspent": True},

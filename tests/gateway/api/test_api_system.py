@@ -11,9 +11,10 @@ import structlog
 from starlette.responses import PlainTextResponse
 
 from gateway.addresses import AllowList
+from gateway.api.context import now_ms
 from gateway.api.edge import Edge
 from gateway.api.problem import STATUS
-from gateway.auth import ClientBudget
+from gateway.auth import ClientBudget, Signatures
 from gateway.errors import Code
 from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, limit_body
@@ -137,6 +138,7 @@ def edge(gateway: Running, *, per_s: int = 2, now: list[float] | None = None) ->
     return Edge(
         echo,
         tokens=gateway.services.tokens,
+        signatures=Signatures(gateway.services.clients.get, now_ms),
         budget=ClientBudget(per_s, lambda: clock[0]),
         trusted_proxies=AllowList(["192.0.2.1", "192.0.2.2"]),
     )

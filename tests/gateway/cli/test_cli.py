@@ -1,5 +1,6 @@
 """The command line: each wrong key is named, no secret is printed but the one asked for, and help is there."""
 
+import base64
 import hashlib
 import json
 import re
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from gateway.auth.secrets import new_seed, seed_bytes
@@ -180,6 +182,16 @@ def test_a_clients_secret_is_shown_once_with_the_lines_that_let_it_in() -> None:
     assert secret is not None
     lines = yaml.safe_load(result.stdout.split("configuration:\n")[1])
     assert lines["clients"]["bot-1"]["key_sha256"] == [hashlib.sha256(secret[1].encode()).hexdigest()]
+
+
+def test_a_signing_key_is_shown_once_with_the_line_that_makes_it_count() -> None:
+    result = run("keys", "signing", "bot-1")
+    assert result.exit_code == 0
+    private = re.search(r"private_key: (\S+)", result.stdout)
+    assert private is not None
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private[1]))
+    lines = yaml.safe_load(result.stdout.split("configuration:\n")[1])
+    assert base64.b64decode(lines["clients"]["bot-1"]["signing_key"]) == key.public_key().public_bytes_raw()
 
 
 @pytest.mark.parametrize("name", ["Bot", "a b", "-a", "a" * 64, "ä", "a:\n  b"])
