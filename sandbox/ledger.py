@@ -70,7 +70,7 @@ class Ledger:
         self._requests: deque[Seen] = deque(maxlen=size)
         self._by_status: Counter[int] = Counter()
         self._by_call: Counter[str] = Counter()
-        self._orders: defaultdict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=size))
+        self._orders: defaultdict[str, deque[tuple[int, Order]]] = defaultdict(lambda: deque(maxlen=size))
         self._accepted: Counter[str] = Counter()
         self._logins: Counter[str] = Counter()
         self._expired_tokens: Counter[str] = Counter()
@@ -97,16 +97,7 @@ class Ledger:
             if isinstance(event, OrderEvent) and event.kind in _ACCEPTANCES and event.order.related is None:
                 order = event.order
                 self._accepted[order.account.name] += 1
-                self._orders[order.account.name].append(
-                    {
-                        "time": now_us // 1000,
-                        "account": order.account.name,
-                        "order_id": self.write_order_id(order),
-                        "client_id": order.request.client_id,
-                        "symbol": order.market.symbol,
-                        "side": order.side.value,
-                    }
-                )
+                self._orders[order.account.name].append((now_us // 1000, order))
 
     def totals(self) -> dict[str, Any]:
         return {
@@ -131,7 +122,25 @@ class Ledger:
         return {
             name: {
                 "accepted": self._accepted[name],
-                "orders": [order for order in self._orders[name] if order["time"] >= since_ms],
+                "orders": [self._shown(time, order) for time, order in self._orders[name] if time >= since_ms],
             }
             for name in sorted(names)
+        }
+
+    def _shown(self, accepted_ms: int, order: Order) -> dict[str, Any]:
+        """What was asked for, and what has become of it by now."""
+        request = order.request
+        return {
+            "time": accepted_ms,
+            "account": order.account.name,
+            "order_id": self.write_order_id(order),
+            "client_id": request.client_id,
+            "symbol": order.market.symbol,
+            "side": order.side.value,
+            "type": request.type.value,
+            "time_in_force": request.time_in_force.value,
+            "price": None if request.price is None else format(request.price, "f"),
+            "quantity": None if request.quantity is None else format(request.quantity, "f"),
+            "executed": format(order.executed, "f"),
+            "status": order.status.value,
         }

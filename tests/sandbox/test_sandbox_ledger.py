@@ -53,6 +53,15 @@ async def test_what_backpack_turns_away_for_a_limit_is_so_called() -> None:
         assert (rows[0]["query"], rows[1]["client_ids"]) == ("symbol=SOL_USDC", ["4"])
 
 
+async def test_an_accepted_order_shows_what_was_asked_for_and_what_became_of_it() -> None:
+    async with venue(SandboxConfig(makers=False, book_levels=5)) as v:
+        await v.a.limit("Bid", "151.50", clientId=4, quantity="0.30", timeInForce="IOC")
+        [row] = (await v.get("/sim/ledger/orders"))["desk-a"]["orders"]
+    asked = ("limit", "IOC", "buy", "151.50", "0.30")
+    assert tuple(row[name] for name in ("type", "time_in_force", "side", "price", "quantity")) == asked
+    assert (row["executed"], row["status"]) == ("0.30", "filled")
+
+
 async def test_zanbara_s_door_says_what_it_missed() -> None:
     limits = LimitConfig(limits={"ip_query": 100, "key_query": 1})
     config = replace(zanbara.STILL, limits=limits, zanbara=replace(zanbara.TESTNET, environment="production"))
