@@ -45,6 +45,7 @@ class PlaceOrder(Body):
     """How long it may wait for the venue's budget; 0 refuses at once."""
     labels: Annotated[list[Label], Field(max_length=8, default_factory=list)]
     on_unknown: Annotated[str | None, StringConstraints(pattern="^(report|cancel)$")] = None
+    """What to do if the venue's answer is lost: `report` (the default) what it turns out to be, or `cancel` it."""
     expire_time: Any = None
     stop_price: Any = None
     trigger_price_type: Any = None
@@ -64,8 +65,6 @@ class PlaceOrder(Body):
         for name in _LATER:
             if getattr(self, name) is not None:
                 raise _unsupported(name)
-        if self.on_unknown == "cancel":
-            raise _unsupported("on_unknown", supported=["report"])
         if self.client_order_id is None and client_order_id_required:
             raise Refusal(
                 Code.INVALID_PARAMETER,
@@ -85,18 +84,19 @@ class PlaceOrder(Body):
             time_in_force=self.time_in_force,
             reduce_only=self.reduce_only,
             self_trade_prevention=self.self_trade_prevention,
+            cancel_if_unknown=self.on_unknown == "cancel",
             labels=tuple(self.labels),
             valid_until_ms=self.valid_until,
             max_wait_s=max_wait_s if self.max_wait_ms is None else self.max_wait_ms / 1000,
         )
 
 
-def _unsupported(field: str, supported: list[str] | None = None) -> Refusal:
+def _unsupported(field: str) -> Refusal:
     return Refusal(
         Code.NOT_SUPPORTED,
         f"{field} is not supported by any venue here yet",
         field=field,
-        details={"supported": supported or []},
+        details={"supported": []},
         outcome=Outcome.NOT_SENT,
     )
 
@@ -176,6 +176,8 @@ class Order(Shape):
     time_in_force: TimeInForce
     reduce_only: bool
     self_trade_prevention: SelfTradePrevention | None
+    on_unknown: str
+    """report or cancel."""
     status: str
     """pending, partial_filled, filled, cancelled, expired, rejected, or unknown."""
     stage: str
@@ -213,6 +215,7 @@ class Order(Shape):
             time_in_force=intent.time_in_force,
             reduce_only=intent.reduce_only,
             self_trade_prevention=intent.self_trade_prevention,
+            on_unknown="cancel" if intent.cancel_if_unknown else "report",
             status=status_of(record),
             stage=_STAGES[record.state],
             version=record.version,

@@ -30,6 +30,7 @@ class NewOrder:
     time_in_force: TimeInForce | None = None
     reduce_only: bool = False
     self_trade_prevention: SelfTradePrevention | None = None
+    cancel_if_unknown: bool = False
     labels: tuple[str, ...] = ()
     valid_until_ms: int | None = None
     max_wait_s: float | None = None
@@ -47,6 +48,8 @@ class NewOrder:
             _text(self.quote_quantity), _text(self.price), self.effective_time_in_force, self.reduce_only,
             self.self_trade_prevention,
         ]  # fmt: skip
+        if self.cancel_if_unknown:  # the others' hashes stay what they were
+            content.append("cancel if unknown")
         return hashlib.sha256(msgspec.json.encode(content)).digest()
 
 

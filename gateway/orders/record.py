@@ -75,6 +75,7 @@ class Intent:
     self_trade_prevention: SelfTradePrevention | None
     labels: tuple[str, ...]
     valid_until_ms: int
+    cancel_if_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
