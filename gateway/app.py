@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, cancel_after, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -34,6 +34,8 @@ from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.dead_man_firing import DeadMan
+from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
@@ -42,6 +44,7 @@ from gateway.orders.records import Records
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
+from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
@@ -100,7 +103,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, cancel_after, orders):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -195,6 +198,11 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     records = {name: Records(store, name) for name in opened}
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
+    cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
+    withdrawing = Withdrawing(
+        accounts=held, store=store, records=records, clocks=clocks, cancelling=cancelling, settling=settling
+    )
+    switches = {name: DeadManSwitches(store, name) for name in opened}
     in_flight = InFlight()
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
@@ -211,6 +219,11 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
     )
     background.start("tending of accounts", tending.run())
+    dead_man = DeadMan(
+        store=store, switches=switches, records=records, identities=parts.identities, withdrawing=withdrawing
+    )
+    background.start("withdrawals of orders", withdrawing.run())
+    background.start("dead-man switches", dead_man.run())
     journals = Journals(store)
     background.start("journals", journals.run())
     background.start("token renewals", Renewals(held).run())
@@ -231,13 +244,16 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             markets=found,
             records=records,
             clocks=clocks,
-            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+            sending=Sending(
+                records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
+            ),
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
         ),
         finding=finding,
-        cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
+        cancelling=cancelling,
+        switches=switches,
         settling=settling,
         in_flight=in_flight,
         feeds=feeds,

@@ -13,6 +13,7 @@ from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
@@ -47,6 +48,7 @@ class Services:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    switches: Mapping[VenueName, DeadManSwitches]
     settling: Settling
     in_flight: InFlight
     feeds: MarketFeeds

@@ -55,6 +55,7 @@ class PlaceOrder(Body):
     """How long it may wait for the venue's budget; 0 refuses at once."""
     labels: Annotated[list[Label], Field(max_length=8, default_factory=list)]
     on_unknown: Annotated[str | None, StringConstraints(pattern="^(report|cancel)$")] = None
+    """What to do if the venue's answer is lost: `report` (the default) what it turns out to be, or `cancel` it."""
     expire_time: TimeMs | None = None
     """When a GTT order ends, ms."""
     stop_price: Number | None = None
@@ -80,8 +81,6 @@ class PlaceOrder(Body):
         for name, instead in _UNSUPPORTED.items():
             if getattr(self, name) is not None:
                 raise _unsupported(name, instead)
-        if self.on_unknown == "cancel":
-            raise _unsupported("on_unknown", "only `report` is supported", supported=["report"])
         if self.client_order_id is None and client_order_id_required:
             raise Refusal(
                 Code.INVALID_PARAMETER,
@@ -110,18 +109,19 @@ class PlaceOrder(Body):
                 expire_time_ms=self.expire_time,
                 venue_params=self.venue_params,
             ),
+            cancel_if_unknown=self.on_unknown == "cancel",
             labels=tuple(self.labels),
             valid_until_ms=self.valid_until,
             max_wait_s=max_wait_s if self.max_wait_ms is None else self.max_wait_ms / 1000,
         )
 
 
-def _unsupported(field: str, instead: str, supported: list[str] | None = None) -> Refusal:
+def _unsupported(field: str, instead: str) -> Refusal:
     return Refusal(
         Code.NOT_SUPPORTED,
         f"{field} is not supported: {instead}",
         field=field,
-        details={"supported": supported or []},
+        details={"supported": []},
         outcome=Outcome.NOT_SENT,
     )
 
@@ -208,6 +208,8 @@ class Order(Shape):
     visible_quantity: Plain | None
     expire_time: int | None
     venue_params: dict[str, bool | str]
+    on_unknown: str
+    """report or cancel."""
     status: str
     """pending, partial_filled, filled, cancelled, expired, rejected, or unknown."""
     stage: str
@@ -252,6 +254,7 @@ class Order(Shape):
             visible_quantity=options.visible_quantity,
             expire_time=options.expire_time_ms,
             venue_params=dict(options.venue_params),
+            on_unknown="cancel" if intent.cancel_if_unknown else "report",
             status=status_of(record),
             stage=_STAGES[record.state],
             version=record.version,

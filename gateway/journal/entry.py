@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """An order took a step."""
     FILL = "fill"
     """One of our own trades."""
+    DEAD_MAN = "dead_man"
+    """A client's dead-man switch fired, or has no order left to end."""
 
 
 @dataclass(frozen=True, slots=True)

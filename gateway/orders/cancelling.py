@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from adapters.contract import Throttle
 from adapters.errors import OrderNotFound, VenueError
 from adapters.models import OrderStatus, VenueName, VenueOrder
 from gateway.accounts import Account
@@ -69,17 +70,27 @@ class Cancelling:
             return await self._cancel_of_missing(account, record, client)
         except VenueError as error:
             raise write_refusal(error) from error
-        if record is None:
-            record = _without_store(identity, order_id, order)
+        record = await self._taken(record or _without_store(identity, order_id, order), order)
+        _log.info("order_cancelled", order_id=order_id, account=account.name, client=client.name, state=record.state)
+        return self._cancelled_or_refuse(record) if record.state is State.DONE else record
+
+    async def at_venue(self, account: Account, record: OrderRecord, throttle: Throttle) -> OrderRecord:
+        """Cancel an order that shall end, whoever's it is; safe to repeat.
+
+        Raises what the venue calls raise, and `Refusal`; `OrderNotFound` if it does not rest, or not yet.
+        """
+        market = self._markets.get(record.intent.venue, record.intent.symbol)
+        return await self._taken(record, await account.trading.cancel(market, record.intent.venue_client_id, throttle))
+
+    async def _taken(self, record: OrderRecord, order: VenueOrder | None) -> OrderRecord:
+        """The venue took the cancel, and perhaps says what became of the order."""
 
         def step(current: OrderRecord) -> OrderRecord:
             current = lifecycle.cancel_taken(current, now_ms=now_ms())
             return current if order is None else lifecycle.seen(current, order, source="cancel")
 
-        record = await self._settling.take(record, step)
-        metrics.CANCELS.labels(identity.venue).inc()
-        _log.info("order_cancelled", order_id=order_id, account=account.name, client=client.name, state=record.state)
-        return self._cancelled_or_refuse(record) if record.state is State.DONE else record
+        metrics.CANCELS.labels(record.intent.venue).inc()
+        return await self._settling.take(record, step)
 
     async def _cancel_of_missing(self, account: Account, record: OrderRecord, client: Client) -> OrderRecord:
         """The venue has no such order resting: it has ended, or not arrived yet."""

@@ -4,6 +4,13 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ORDERS = Counter("crossgate_orders_total", "Orders by what their send came to", ["venue", "status"])
 CANCELS = Counter("crossgate_cancels_total", "Cancels the venue took", ["venue"])
+WITHDRAWN = Counter(
+    "crossgate_withdrawals_total", "Cancels of dead-man switches and of unknown orders that the venue took", ["account"]
+)
+DEAD_MAN_FIRED = Counter("crossgate_dead_man_fired_total", "Dead-man switches that this replica fired", ["account"])
+DEAD_MAN_DONE = Counter(
+    "crossgate_dead_man_done_total", "Firings of dead-man switches with no order left, as this replica saw", ["account"]
+)
 UNKNOWN_SETTLED = Counter(
     "crossgate_orders_settled_total", "Unknown orders settled, by the state found", ["venue", "state"]
 )

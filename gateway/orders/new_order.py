@@ -43,6 +43,7 @@ class NewOrder:
     reduce_only: bool = False
     self_trade_prevention: SelfTradePrevention | None = None
     options: OrderOptions = NO_OPTIONS
+    cancel_if_unknown: bool = False
     labels: tuple[str, ...] = ()
     valid_until_ms: int | None = None
     max_wait_s: float | None = None
@@ -65,6 +66,8 @@ class NewOrder:
             _text(self.quote_quantity), _text(self.price), self.effective_time_in_force, self.reduce_only,
             self.self_trade_prevention,
         ]  # fmt: skip
+        if self.cancel_if_unknown:  # the others' hashes stay what they were
+            content.append("cancel if unknown")
         if self.options != NO_OPTIONS:
             content.append(present(self.options))
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest()

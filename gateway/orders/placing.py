@@ -169,6 +169,7 @@ class Placing:
             reduce_only=order.reduce_only,
             self_trade_prevention=order.self_trade_prevention,
             labels=order.labels,
+            cancel_if_unknown=order.cancel_if_unknown,
             valid_until_ms=valid_until_ms,
             options=order.options,
         )

@@ -79,6 +79,7 @@ class Intent:
     labels: tuple[str, ...]
     valid_until_ms: int
     options: OrderOptions = NO_OPTIONS
+    cancel_if_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

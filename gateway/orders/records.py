@@ -182,6 +182,12 @@ class Records:
         )
         return [order_id.decode() for order_id in ids]
 
+    async def unended(self, account: AccountName) -> list[str]:
+        """Ids of orders that have not ended. None is missed that goes from on its way to resting meanwhile."""
+        pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, -1)
+        resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
+        return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
+
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""
         ids = await self._store.command(

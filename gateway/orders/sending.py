@@ -6,6 +6,7 @@ unknown; what certainly did not leave frees the id.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -28,6 +29,7 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling, Step, now_ms
+from gateway.orders.withdrawing import Withdrawing
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -43,11 +45,13 @@ class Sending:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
+        withdrawing: Withdrawing,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
+        self._withdrawing = withdrawing
         self._settings = settings
 
     async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
@@ -67,6 +71,8 @@ class Sending:
             if not clock.is_measured:  # it was when the order was claimed, and the wait was long
                 raise clock_refusal(intent.venue)
             try:
+                if intent.cancel_if_unknown:
+                    await self._withdrawing.watch(intent)
                 leave = await records.begin_send(
                     intent,
                     nonce=nonce,
@@ -108,6 +114,9 @@ class Sending:
                 return lifecycle.seen(current, placed, source="answer")
 
         settled = await self._settling.take(record, step)
+        if intent.cancel_if_unknown:
+            with suppress(StoreUnavailable):  # then it is found out a little later
+                await self._withdrawing.sent(settled)
         if settled.state is State.UNKNOWN:
             _log.warning(
                 "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause

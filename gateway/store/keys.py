@@ -124,6 +124,41 @@ def sweep_lease(venue: VenueName, account: AccountName) -> str:
     return _key(venue, "order", "sweep", account)
 
 
+def withdrawals(venue: VenueName) -> str:
+    """A sorted set: orders that shall end, by when to see to them (Redis time, ms), until they have ended."""
+    return _key(venue, "order", "withdrawals")
+
+
+# --- dead-man switches
+
+
+def dead_man_deadlines(venue: VenueName) -> str:
+    """A sorted set: switches that are set, by when they fire (Redis time, ms)."""
+    return _key(venue, "deadman", "deadlines")
+
+
+def dead_man_firings(venue: VenueName) -> str:
+    """A sorted set: firings whose orders have not all ended, by when to see to them (Redis time, ms)."""
+    return _key(venue, "deadman", "firings")
+
+
+def dead_man_switches(venue: VenueName, account: AccountName, client: str) -> str:
+    """A hash: one client's switches on one account, by session; lives for `DEAD_MAN_KEEP_MS` after a change."""
+    return _key(venue, "deadman", "switches", account, client)
+
+
+def dead_man_covered(venue: VenueName, firing: str) -> str:
+    """A set: the orders that a firing has found to end; lives for `DEAD_MAN_COVERED_MS` after the last look."""
+    return _key(venue, "deadman", "covered", firing)
+
+
+DEAD_MAN_KEEP_MS = 30 * 24 * 3600 * 1000
+"""How long switches are remembered: 30 days, of which none can be set for longer than one without firing."""
+
+DEAD_MAN_COVERED_MS = 24 * 3600 * 1000
+"""How long a firing remembers its orders while nobody can see to it."""
+
+
 # --- venue tokens
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.cli.stack import listening_url
-from tests.end_to_end.bots import PLACE, VENUE, Bot, answered, bot_of, eventually, new_id, refused
+from tests.end_to_end.bots import PLACE, VENUE, VENUE_SYMBOL, Bot, answered, bot_of, eventually, new_id, refused
 from tests.faults.fleets import calls_of, orders_at, quick
 from tests.harness.fault_proxy import HOST
 from tests.harness.faults import Delay, Hold, Hole, Pass, Reset
@@ -107,6 +107,38 @@ async def test_a_replica_killed_over_its_claim_leaves_the_id_free(ours: Fleet, b
         ours.replicas[0].kill()
     order = await placed_in_the_end(bot, body)
     assert orders_at(ours) == [*before, order["venue_order_id"]]
+
+
+async def test_orders_of_a_bot_that_died_with_its_replica_are_gone_soon_after_the_deadline(
+    ours: Fleet, bot: Bot
+) -> None:
+    async def resting() -> set[str]:
+        """Judged by the venue's own book, where nobody else has these prices."""
+        async with httpx.AsyncClient(base_url=ours.venues[VENUE].url, trust_env=False) as venue:
+            book = (await venue.get("/api/v1/depth", params={"symbol": VENUE_SYMBOL, "limit": 1000})).json()
+        return {price for price, _ in book["bids"]} & {"131.07", "131.09"}
+
+    async def both_rest() -> bool:
+        return len(await resting()) == 2
+
+    ours.replicas[0].to_venue[VENUE].set(to_client=Delay(1.0))  # the last order is still on its way when it dies
+    await bot.rest(price="131.07")
+    async with bot_of(ours) as doomed:
+        switch = await doomed.ask("PUT", f"/v1/accounts/{bot.account}/cancel-after", {"timeout_ms": 2_000})
+    async with sending(ours, order_of(bot) | {"price": "131.09"}):
+        await eventually(both_rest, what="both rest at the venue")
+        ours.replicas[0].kill()
+
+    states: list[dict[str, Any]] = []
+
+    async def is_done() -> bool:
+        states.append(await bot.ask("GET", f"/v1/accounts/{bot.account}/cancel-after"))
+        return states[-1]["cancelled"] is not None
+
+    await eventually(is_done, 15, what="the switch has done its work")
+    assert await resting() == set()
+    assert switch["deadline"] <= states[-1]["fired_at"] < switch["deadline"] + 5_000
+    assert states[-1]["cancelled"] >= 2
 
 
 async def test_a_replica_killed_over_its_send_leaves_an_order_that_is_settled(ours: Fleet, bot: Bot) -> None:

@@ -189,7 +189,7 @@ async def test_a_venue_that_breaks_its_contract_is_500_and_of_unknown_outcome(ga
         ({"stop_price": "1"}, (400, "INVALID_PARAMETER", "stop_price")),
         ({"venue_params": {"no": True}}, (400, "NOT_SUPPORTED", "venue_params.no")),
         ({"stop_loss": {"stop_price": "1"}}, (400, "NOT_SUPPORTED", "stop_loss")),
-        ({"on_unknown": "cancel"}, (400, "NOT_SUPPORTED", "on_unknown")),
+        ({"on_unknown": "forget"}, (400, "INVALID_PARAMETER", "on_unknown")),
         ({"type": "market", "price": None, "time_in_force": "FOK"}, (400, "NOT_SUPPORTED", None)),
         ({"valid_until": 1}, (400, "VALID_UNTIL_PASSED", "valid_until")),
         ({"valid_until": 0}, (400, "VALID_UNTIL_PASSED", "valid_until")),

@@ -14,6 +14,8 @@ from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.dead_man_firing import DeadMan
+from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
@@ -25,6 +27,7 @@ from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
+from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.services import public_throttle
 from gateway.settings import AccountAccess, OrderSettings, Scope
@@ -99,6 +102,9 @@ class Replica:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    switches: DeadManSwitches
+    withdrawing: Withdrawing
+    dead_man: DeadMan
     in_flight: InFlight
     sweep: Sweep
     sweeps: Tending
@@ -165,6 +171,16 @@ async def replica(
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
+            cancelling = Cancelling(markets=markets, records=records, finding=finding, settling=settling)
+            withdrawing = Withdrawing(
+                accounts=accounts,
+                store=store,
+                records=records,
+                clocks=clocks,
+                cancelling=cancelling,
+                settling=settling,
+            )
+            switches = {venue.name: DeadManSwitches(store, venue.name)}
             try:
                 yield Replica(
                     exchange=exchange,
@@ -181,13 +197,28 @@ async def replica(
                         markets=markets,
                         records=records,
                         clocks=clocks,
-                        sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings),
+                        sending=Sending(
+                            records=records,
+                            clocks=clocks,
+                            settling=settling,
+                            withdrawing=withdrawing,
+                            settings=settings,
+                        ),
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
                     ),
                     finding=finding,
-                    cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
+                    cancelling=cancelling,
+                    switches=switches[venue.name],
+                    withdrawing=withdrawing,
+                    dead_man=DeadMan(
+                        store=store,
+                        switches=switches,
+                        records=records,
+                        identities=identities,
+                        withdrawing=withdrawing,
+                    ),
                     in_flight=in_flight,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
