@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from adapters import models
 from adapters.models import AccountName, OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce
 from gateway.api.bodies import Body, Number, Plain, Shape, TimeMs
 from gateway.errors import Code, Outcome, Refusal
+from gateway.orders.journaling import JournaledFill
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import OrderRecord, State
 
@@ -112,6 +112,7 @@ class Fill(Shape):
 
     trade_id: str
     order_id: str
+    client_order_id: str | None
     account: str
     venue: str
     symbol: str
@@ -127,10 +128,12 @@ class Fill(Shape):
     venue_time_us: int
 
     @classmethod
-    def of(cls, fill: models.Fill, *, account: str, order_id: str) -> Self:
+    def of(cls, told: JournaledFill, *, account: str) -> Self:
+        fill = told.fill
         return cls(
             trade_id=fill.trade_id,
-            order_id=order_id,
+            order_id=told.order_id,
+            client_order_id=told.client_order_id,
             account=account,
             venue=fill.venue,
             symbol=fill.symbol,
