@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, cancel_after, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, cancel_after, journals, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -103,7 +103,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, orders):
+    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders):
         app.include_router(routes.router)
     handlers.install(app)
 

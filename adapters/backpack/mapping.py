@@ -11,7 +11,9 @@ from adapters.backpack.numbers import microseconds, symbol_of
 from adapters.common import levels
 from adapters.common.numbers import exact, optional, positive
 from adapters.models import (
+    AccountName,
     Balance,
+    BalanceEvent,
     BookDelta,
     BookSnapshot,
     MarginMode,
@@ -19,6 +21,7 @@ from adapters.models import (
     MarketStatus,
     MarketType,
     Position,
+    PositionEvent,
     PositionSide,
     Side,
     Ticker,
@@ -170,19 +173,49 @@ def normalize_stream_trade(venue: VenueName, trade: wire.StreamTrade, *, receive
 
 def normalize_balances(balances: Mapping[str, wire.Balance]) -> list[Balance]:
     """Staked funds count in the total only; lent funds are not in the venue's answer at all."""
-    return [
-        Balance(
-            asset=asset,
-            available=exact(balance.available),
-            locked=exact(balance.locked),
-            total=exact(balance.available) + exact(balance.locked) + exact(balance.staked),
-        )
-        for asset, balance in balances.items()
-    ]
+    return [_balance(asset, one.available, one.locked, one.staked) for asset, one in balances.items()]
+
+
+def normalize_balance_event(
+    account: AccountName, balance: wire.StreamBalance, *, received_time_us: int
+) -> BalanceEvent:
+    return BalanceEvent(
+        account=account,
+        balance=_balance(balance.asset, balance.available, balance.locked, balance.staked),
+        venue_time_us=balance.engine_time_us,
+        received_time_us=received_time_us,
+    )
+
+
+def _balance(asset: str, available: Decimal, locked: Decimal, staked: Decimal) -> Balance:
+    return Balance(
+        asset=asset,
+        available=exact(available),
+        locked=exact(locked),
+        total=exact(available) + exact(locked) + exact(staked),
+    )
 
 
 def normalize_position(venue: VenueName, position: wire.Position) -> Position | None:
     """None for one that is closed. In a list of positions the venue puts zero where a liquidation price would be."""
+    return _position(venue, position, liquidation_price=optional(position.est_liquidation_price) or None)
+
+
+def normalize_position_event(
+    venue: VenueName, account: AccountName, position: wire.StreamPosition, *, received_time_us: int
+) -> PositionEvent:
+    return PositionEvent(
+        account=account,
+        symbol=symbol_of(position.symbol),
+        position=_position(venue, position, liquidation_price=None),
+        venue_time_us=position.engine_time_us,
+        received_time_us=received_time_us,
+    )
+
+
+def _position(
+    venue: VenueName, position: wire.Position | wire.StreamPosition, *, liquidation_price: Decimal | None
+) -> Position | None:
     quantity = exact(position.net_quantity)
     if not quantity:
         return None
@@ -193,7 +226,7 @@ def normalize_position(venue: VenueName, position: wire.Position) -> Position | 
         quantity=abs(quantity),
         entry_price=exact(position.entry_price),
         mark_price=optional(position.mark_price),
-        liquidation_price=optional(position.est_liquidation_price) or None,
+        liquidation_price=liquidation_price,
         unrealized_pnl=optional(position.pnl_unrealized),
         realized_pnl=optional(position.pnl_realized),
         margin_mode=MarginMode.CROSS,

@@ -14,7 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from adapters.backpack import wire
-from adapters.backpack.mapping import normalize_delta, normalize_stream_ticker, normalize_stream_trade
+from adapters.backpack.mapping import (
+    normalize_balance_event,
+    normalize_delta,
+    normalize_position_event,
+    normalize_stream_ticker,
+    normalize_stream_trade,
+)
 from adapters.backpack.order_mapping import normalize_order_event
 from adapters.backpack.signing import Key, subscribe_signature
 from adapters.common.answers import UNREADABLE
@@ -25,7 +31,7 @@ from adapters.models import AccountName, Market, StreamEvent, VenueName
 _log = logging.getLogger(__name__)
 
 _STREAM_TYPES = {Channel.TICKER: "ticker", Channel.ORDERBOOK: "depth", Channel.TRADES: "trade"}
-_ORDER_UPDATES = "account.orderUpdate"
+_ACCOUNT_STREAMS = ["account.orderUpdate", "account.balanceUpdate", "account.positionUpdate"]
 _TOPICS_PER_FRAME = 100
 _SIGNATURE_WINDOW_MS = 5000
 
@@ -99,7 +105,7 @@ class PublicSession:
 
 
 class AccountSession:
-    """Order events of one account."""
+    """Orders, balances and positions of one account."""
 
     def __init__(self, venue: VenueName, account: AccountName, key: Key) -> None:
         self._venue = venue
@@ -115,20 +121,33 @@ class AccountSession:
             return []
         self._is_subscribed = True
         signature = subscribe_signature(self._key, timestamp_ms=venue_time_ms, window_ms=_SIGNATURE_WINDOW_MS)
-        return _frames("SUBSCRIBE", [_ORDER_UPDATES], signature)
+        return _frames("SUBSCRIBE", _ACCOUNT_STREAMS, signature)
 
     def received(self, frame: bytes, *, received_time_us: int) -> StreamEvent | None:
         """An error means that we are not subscribed, and silence would look like "no orders": begin anew."""
         message = _decode_frame(frame)
         if message.error is not None:
             raise OutOfStep(f"subscription refused: {message.error.code} {message.error.message[:100]}")
-        if not message.data or message.stream != _ORDER_UPDATES:
+        if not message.data:
             return None
         try:
-            event = msgspec.json.decode(message.data, type=wire.StreamOrder)
-            return normalize_order_event(self._venue, self._account, event, received_time_us=received_time_us)
+            return self._event(message.stream, message.data, received_time_us)
         except UNREADABLE as exc:
-            raise OutOfStep(f"unreadable order event: {exc}") from exc
+            raise OutOfStep(f"unreadable frame on {message.stream}: {exc}") from exc
+
+    def _event(self, stream: str | None, data: msgspec.Raw, received_time_us: int) -> StreamEvent | None:
+        match stream:
+            case "account.orderUpdate":
+                order = msgspec.json.decode(data, type=wire.StreamOrder)
+                return normalize_order_event(self._venue, self._account, order, received_time_us=received_time_us)
+            case "account.balanceUpdate":
+                balance = msgspec.json.decode(data, type=wire.StreamBalance)
+                return normalize_balance_event(self._account, balance, received_time_us=received_time_us)
+            case "account.positionUpdate":
+                position = msgspec.json.decode(data, type=wire.StreamPosition)
+                return normalize_position_event(self._venue, self._account, position, received_time_us=received_time_us)
+            case _:
+                return None
 
 
 def _frames(method: str, topics: list[str], signature: tuple[str, ...] | None = None) -> list[str]:

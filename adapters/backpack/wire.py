@@ -202,6 +202,26 @@ class StreamTrade(Struct):
     trade_id: int | None = field(name="t", default=None)
 
 
+class StreamBalance(Struct):
+    engine_time_us: int = field(name="T")
+    asset: str = field(name="a")
+    available: Decimal = field(name="A")
+    locked: Decimal = field(name="L")
+    staked: Decimal = field(name="S", default=Decimal(0))
+
+
+class StreamPosition(Struct):
+    """Prices are not the REST answer's: `l` is a placeholder."""
+
+    engine_time_us: int = field(name="T")
+    symbol: str = field(name="s")
+    net_quantity: Decimal = field(name="q")
+    entry_price: Decimal = field(name="B")
+    mark_price: Decimal | None = field(name="M", default=None)
+    pnl_unrealized: Decimal | None = field(name="P", default=None)
+    pnl_realized: Decimal | None = field(name="p", default=None)
+
+
 class StreamOrder(Struct):
     event: str = field(name="e")
     engine_time_us: int = field(name="T")

@@ -5,7 +5,15 @@ Prices, quantities and amounts are `Decimal`; instants are integer microseconds 
 
 from adapters.models.account import Balance, MarginMode, Position, PositionSide
 from adapters.models.book import BookDelta, BookSnapshot, Level
-from adapters.models.event import ChannelState, FillEvent, OrderEvent, StreamEvent, StreamState
+from adapters.models.event import (
+    BalanceEvent,
+    ChannelState,
+    FillEvent,
+    OrderEvent,
+    PositionEvent,
+    StreamEvent,
+    StreamState,
+)
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
 from adapters.models.market import Market, MarketStatus, MarketType
 from adapters.models.order import (
@@ -29,6 +37,7 @@ __all__ = [
     "NO_OPTIONS",
     "AccountName",
     "Balance",
+    "BalanceEvent",
     "BookDelta",
     "BookSnapshot",
     "ChannelState",
@@ -46,6 +55,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "Position",
+    "PositionEvent",
     "PositionSide",
     "SelfTradePrevention",
     "Side",

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from adapters.models.account import Balance, Position
 from adapters.models.book import BookDelta, BookSnapshot
-from adapters.models.ids import AccountName
+from adapters.models.ids import AccountName, Symbol
 from adapters.models.order import Fill, VenueOrder
 from adapters.models.ticker import Ticker
 from adapters.models.trade import Trade
@@ -46,4 +47,27 @@ class FillEvent:
     received_time_us: int
 
 
-StreamEvent = Ticker | BookSnapshot | BookDelta | Trade | OrderEvent | FillEvent | ChannelState
+@dataclass(frozen=True, slots=True)
+class BalanceEvent:
+    """What the account holds of one asset now."""
+
+    account: AccountName
+    balance: Balance
+    venue_time_us: int
+    received_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionEvent:
+    """What the account's position in one market is now; None: it is closed."""
+
+    account: AccountName
+    symbol: Symbol
+    position: Position | None
+    venue_time_us: int
+    received_time_us: int
+
+
+StreamEvent = (
+    Ticker | BookSnapshot | BookDelta | Trade | OrderEvent | FillEvent | BalanceEvent | PositionEvent | ChannelState
+)

@@ -10,7 +10,9 @@ from typing import TypeVar
 from adapters.common import levels
 from adapters.common.numbers import exact, optional, positive
 from adapters.models import (
+    AccountName,
     Balance,
+    BalanceEvent,
     BookDelta,
     BookSnapshot,
     MarginMode,
@@ -18,6 +20,7 @@ from adapters.models import (
     MarketStatus,
     MarketType,
     Position,
+    PositionEvent,
     PositionSide,
     Side,
     Ticker,
@@ -154,6 +157,31 @@ def normalize_balance(balance: wire.Balance) -> Balance:
         locked=exact(balance.order_margin),
         total=exact(balance.balance),
     )
+
+
+def normalize_balance_event(account: AccountName, balance: wire.Balance, *, received_time_us: int) -> BalanceEvent:
+    return BalanceEvent(
+        account=account,
+        balance=normalize_balance(balance),
+        venue_time_us=_time_us(balance.updated_at, received_time_us),
+        received_time_us=received_time_us,
+    )
+
+
+def normalize_position_event(
+    venue: VenueName, account: AccountName, position: wire.Position, *, received_time_us: int
+) -> PositionEvent:
+    return PositionEvent(
+        account=account,
+        symbol=symbol_of(position.symbol),
+        position=normalize_position(venue, position),
+        venue_time_us=_time_us(position.updated_at, received_time_us),
+        received_time_us=received_time_us,
+    )
+
+
+def _time_us(updated_at: int | None, received_time_us: int) -> int:
+    return received_time_us if updated_at is None else microseconds(updated_at)
 
 
 def normalize_position(venue: VenueName, position: wire.Position) -> Position | None:

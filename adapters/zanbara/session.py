@@ -5,7 +5,7 @@ Rules:
 - `continuity` says when the venue has been silent for too long, and when a frame is missing.
 - A subscription begins with a snapshot. Frames before it belong to an earlier subscription and are left out, as are
   frames of topics that are not wanted (any more).
-- Where frames build on one another (book, trades, orders, fills), a gap or a malformed frame ends the connection; a
+- Where frames build on one another (book, trades, all of an account), a gap or a malformed frame ends the connection; a
   ticker stands for itself, so a malformed one is skipped.
 - A token refused on the private stream ends the connection too: what happened until another one was accepted would
   never be told.
@@ -22,18 +22,27 @@ from adapters.common.session import OutOfStep, Received
 from adapters.contract import Channel
 from adapters.models import (
     AccountName,
+    BalanceEvent,
     BookDelta,
     BookSnapshot,
     FillEvent,
     Market,
     OrderEvent,
+    PositionEvent,
     Ticker,
     Trade,
     VenueName,
 )
 from adapters.zanbara import errors, wire
 from adapters.zanbara.continuity import Heartbeat, Sequences, Topic
-from adapters.zanbara.mapping import normalize_book, normalize_delta, normalize_ticker, normalize_trade
+from adapters.zanbara.mapping import (
+    normalize_balance_event,
+    normalize_book,
+    normalize_delta,
+    normalize_position_event,
+    normalize_ticker,
+    normalize_trade,
+)
 from adapters.zanbara.order_mapping import normalize_fill_event, normalize_order_event
 
 _log = logging.getLogger(__name__)
@@ -42,6 +51,7 @@ BOOK_DEPTH_MAX = 100
 """Levels a side, by stream and by REST."""
 
 _SNAPSHOT = "snapshot"
+_ACCOUNT_CHANNELS = ("orders", "fills", "positions", "balance")
 
 
 def topic_of(channel: Channel, market: Market) -> Topic:
@@ -167,7 +177,7 @@ class PublicSession:
 
 
 class AccountSession:
-    """Orders and fills of one account. Give it a token before it is asked what to send, and a newer one in time."""
+    """What happens on one account. Give it a token before it is asked what to send, and a newer one in time."""
 
     def __init__(self, venue: VenueName, account: AccountName) -> None:
         self._venue = venue
@@ -194,7 +204,7 @@ class AccountSession:
             frames.append(_frame({"type": "auth", "token": self.token}))
         if not self._is_subscribed:
             self._is_subscribed = True
-            frames += [_frame({"type": "subscribe", "channel": channel}) for channel in ("orders", "fills")]
+            frames += [_frame({"type": "subscribe", "channel": channel}) for channel in _ACCOUNT_CHANNELS]
         return [*frames, *map(_frame, self._heartbeat.messages(venue_time_ms))]
 
     def received(self, frame: bytes, *, received_time_us: int) -> Received:
@@ -210,6 +220,10 @@ class AccountSession:
                     return self._orders(message, received_time_us)
                 case "update", "fills":
                     return self._fill(message, received_time_us)
+                case (("snapshot" | "update"), "positions"):
+                    return self._positions(message, received_time_us)
+                case (("snapshot" | "update"), "balance"):
+                    return self._balance(message, received_time_us)
         except UNREADABLE as exc:
             raise OutOfStep(f"unreadable private frame: {exc}") from exc
         return None
@@ -222,19 +236,35 @@ class AccountSession:
 
     def _orders(self, message: wire.Frame, received_time_us: int) -> tuple[OrderEvent, ...]:
         """The snapshot holds the open orders: each as it is now."""
-        topic = ("orders", "")
-        if message.type == _SNAPSHOT:
-            self._sequences.begin(topic, message.sequence)
-            orders = [msgspec.json.decode(item, type=wire.Order) for item in _items(message.data)]
-        elif self._sequences.has_begun(topic):
-            self._sequences.follow(topic, message.sequence)
-            orders = [msgspec.json.decode(message.data, type=wire.Order)]
-        else:
-            raise ValueError("a change of orders before their snapshot")
+        orders = [msgspec.json.decode(item, type=wire.Order) for item in self._in_step(message)]
         return tuple(
             normalize_order_event(self._venue, self._account, order, received_time_us=received_time_us)
             for order in orders
         )
+
+    def _positions(self, message: wire.Frame, received_time_us: int) -> tuple[PositionEvent, ...]:
+        """The snapshot holds the open positions; one that was closed meanwhile is not told."""
+        positions = [msgspec.json.decode(item, type=wire.Position) for item in self._in_step(message)]
+        return tuple(
+            normalize_position_event(self._venue, self._account, position, received_time_us=received_time_us)
+            for position in positions
+        )
+
+    def _balance(self, message: wire.Frame, received_time_us: int) -> BalanceEvent:
+        [item] = self._in_step(message, is_list=False)
+        balance = msgspec.json.decode(item, type=wire.Balance)
+        return normalize_balance_event(self._account, balance, received_time_us=received_time_us)
+
+    def _in_step(self, message: wire.Frame, *, is_list: bool = True) -> list[msgspec.Raw]:
+        """What the frame tells, if it follows what came before: a snapshot's items (`is_list`), or one change."""
+        topic = (message.channel or "", "")
+        if message.type == _SNAPSHOT:
+            self._sequences.begin(topic, message.sequence)
+            return _items(message.data) if is_list else [message.data]
+        if not self._sequences.has_begun(topic):
+            raise ValueError(f"a change of {topic[0]} before their snapshot")
+        self._sequences.follow(topic, message.sequence)
+        return [message.data]
 
     def _fill(self, message: wire.Frame, received_time_us: int) -> FillEvent:
         """Fills have no snapshot, so the first one is number one."""

@@ -109,6 +109,7 @@ class Balance(Struct):
     balance: Decimal
     available_balance: Decimal
     order_margin: Decimal = Decimal(0)
+    updated_at: int | None = None
 
 
 class Position(Struct):
@@ -122,6 +123,7 @@ class Position(Struct):
     unrealized_pnl: Decimal | None = None
     realized_pnl: Decimal | None = None
     leverage: int | None = None
+    updated_at: int | None = None
 
 
 class Order(Struct):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -67,6 +67,25 @@ class Page(Shape, Generic[T]):
     total_pages: int | None
     has_next: bool
     has_prev: bool
+
+
+class GrowingPage(Page[T], Generic[T]):
+    """A page of a list that grows while it is read: the next one is asked for by `cursor`, not by number."""
+
+    cursor: str
+
+    @classmethod
+    def of(cls, items: list[T], *, cursor: str, limit: int, has_next: bool) -> Self:
+        return cls(
+            items=items,
+            total=None,
+            page=1,
+            limit=limit,
+            total_pages=None,
+            has_next=has_next,
+            has_prev=False,
+            cursor=cursor,
+        )
 
 
 class ErrorObject(Shape):

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from adapters import models
 from adapters.models import (
     AccountName,
     OrderOptions,
@@ -17,6 +16,7 @@ from adapters.models import (
 )
 from gateway.api.bodies import Body, Number, Plain, Shape, TimeMs
 from gateway.errors import Code, Outcome, Refusal
+from gateway.orders.journaling import JournaledFill
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import OrderRecord, State
 
@@ -137,6 +137,7 @@ class Fill(Shape):
 
     trade_id: str
     order_id: str
+    client_order_id: str | None
     account: str
     venue: str
     symbol: str
@@ -152,10 +153,12 @@ class Fill(Shape):
     venue_time_us: int
 
     @classmethod
-    def of(cls, fill: models.Fill, *, account: str, order_id: str) -> Self:
+    def of(cls, told: JournaledFill, *, account: str) -> Self:
+        fill = told.fill
         return cls(
             trade_id=fill.trade_id,
-            order_id=order_id,
+            order_id=told.order_id,
+            client_order_id=told.client_order_id,
             account=account,
             venue=fill.venue,
             symbol=fill.symbol,

@@ -1,6 +1,22 @@
 """The journal of an account: what happened on it, in order. Written by whoever makes it happen, read by all."""
 
-from gateway.journal.entry import Entry, Kind
-from gateway.journal.reader import CursorExpired, Follower, Journals
+from gateway.journal.entry import BEGINNING, EVERYBODY, Entry, Kind
+from gateway.journal.holding import Holding, decode_holding
+from gateway.journal.pages import Page, read_page
+from gateway.journal.reach import CursorExpired, newest_cursor
+from gateway.journal.reader import Follower, Journals
 
-__all__ = ["CursorExpired", "Entry", "Follower", "Journals", "Kind"]
+__all__ = [
+    "BEGINNING",
+    "EVERYBODY",
+    "CursorExpired",
+    "Entry",
+    "Follower",
+    "Holding",
+    "Journals",
+    "Kind",
+    "Page",
+    "decode_holding",
+    "newest_cursor",
+    "read_page",
+]

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from adapters.common.backoff import delays
 from adapters.models import AccountName, VenueName
-from gateway.journal.entry import Entry, Position, position
+from gateway.journal.entry import Entry, Position, entries_of, position
+from gateway.journal.reach import check_reach, newest_cursor
 from gateway.store import keys
 from gateway.store.client import Store
 
@@ -30,10 +31,6 @@ _REPLAY_PAGE = 20
 _Name = bytes | str | memoryview
 _Id = int | bytes | str | memoryview
 _Pages = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
-
-
-class CursorExpired(Exception):
-    """Entries after the cursor have been cut off: what was missed cannot be told."""
 
 
 @dataclass(eq=False, slots=True)
@@ -79,10 +76,9 @@ class Journals:
         """
         key = keys.journal(venue, account)
         if after is None:
-            newest = await self._store.command("XREVRANGE", key, "+", "-", "COUNT", 1)
-            after = newest[0][0].decode() if newest else "0-0"
+            after = await newest_cursor(self._store, key)
         follower = Follower(offer, position(after))
-        await self._check_reach(key, follower.at)
+        await check_reach(self._store, key, follower.at)
         journal = self._followed.setdefault(key, _Journal(key, after))
         journal.followers.add(follower)
         self._wanted.set()
@@ -101,8 +97,8 @@ class Journals:
                 await room()
             after = f"({_text(follower.at)}"
             page = await self._store.command("XRANGE", journal.key, after, "+", "COUNT", _REPLAY_PAGE)
-            for cursor, fields in page:
-                _offer(follower, Entry.read(cursor, dict(zip(fields[::2], fields[1::2], strict=True))))
+            for entry in entries_of(page):
+                _offer(follower, entry)
             # What the reader has read meanwhile was not offered to us: only when we are past that are we live.
             if not page and position(journal.at) <= follower.at:
                 follower.is_live = True
@@ -144,14 +140,6 @@ class Journals:
                 for follower in list(journal.followers):
                     if follower.is_live:
                         _offer(follower, entry)
-
-    async def _check_reach(self, key: str, at: Position) -> None:
-        oldest = await self._store.command("XRANGE", key, "-", "+", "COUNT", 1)
-        if at == (0, 0) or not oldest or at >= position(oldest[0][0].decode()):
-            return
-        info = await self._store.command("XINFO", "STREAM", key)
-        if info[b"entries-added"] > info[b"length"]:
-            raise CursorExpired
 
 
 def _offer(follower: Follower, entry: Entry) -> None:

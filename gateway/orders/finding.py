@@ -102,12 +102,27 @@ class Finding:
         visible = [current.get(record.intent.order_id, record) for record in visible]
         return Listing([record for record in visible if wanted(record)], is_complete, is_fresh)
 
+    async def open(self, client: Client, account: Account, *, count: int = 5_000) -> Listing:
+        """The account's orders that rest or are unknown and that this client may see.
+
+        As the records stand: the venue is not asked. Raises `StoreUnavailable`.
+        """
+        records = self._records[account.venue.name]
+        ids = self._seen_by(client, account, await records.unended(account.name))
+        found = await asyncio.gather(*(records.get(order_id) for order_id in ids[:count]))
+        wanted = {State.LIVE, State.UNKNOWN}
+        shown = [record for record in found if record and record.state in wanted]
+        return Listing(shown, is_complete=len(ids) <= count, is_fresh=False)
+
+    def _seen_by(self, client: Client, account: Account, ids: Sequence[str]) -> Sequence[str]:
+        """The id itself says whose it is: what this client may not see is not even read."""
+        return [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
+
     async def _scan(self, account: Account, client: Client, scan_max: int) -> tuple[Sequence[OrderRecord | None], bool]:
         """This client's among the newest orders of the account, and whether these were all of the account's."""
         records = self._records[account.venue.name]
         ids = await records.recent(account.name, offset=0, count=scan_max)
-        # The id itself says whose it is: what this client may not see is not even read.
-        mine = [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
+        mine = self._seen_by(client, account, ids)
         return await asyncio.gather(*(records.get(order_id) for order_id in mine)), len(ids) < scan_max
 
     async def _refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:

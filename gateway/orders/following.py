@@ -1,18 +1,29 @@
 """Following an account's private stream: what the venue tells of our orders and trades, as it happens.
 
-It settles orders whose answer was lost, and puts trades into the account's journal. What was missed while the stream
-was down is looked up when it is back.
+It settles orders whose answer was lost, and puts trades, positions and balances into the account's journal. What was
+missed while the stream was down is looked up when it is back.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
 from adapters.common.backoff import delays
 from adapters.contract import AccountStreams, CallKind
 from adapters.errors import VenueError
-from adapters.models import ChannelState, Fill, FillEvent, OrderEvent, StreamState, VenueOrder
+from adapters.models import (
+    BalanceEvent,
+    ChannelState,
+    Fill,
+    FillEvent,
+    OrderEvent,
+    PositionEvent,
+    StreamState,
+    VenueOrder,
+)
 from gateway.accounts import Account
 from gateway.errors import Refusal, StoreUnavailable
 from gateway.orders import metrics
@@ -33,6 +44,7 @@ class Following:
         self._account = account
         self._streams = streams
         self._records = records
+        self._holdings = records.holdings(account.name)
         self._settling = settling
         self._lag_ms = lag_ms
         self._is_whole = False
@@ -41,31 +53,36 @@ class Following:
     async def run(self) -> None:
         """Follow until cancelled; raises if the stream itself gives up."""
         gauge = metrics.PRIVATE_STREAMS.labels(self._account.name)
-        catching_up: asyncio.Task[None] | None = None
+        catching_up: list[asyncio.Task[None]] = []
         try:
             async with (
                 self._streams.connect(self._account.throttle(_CLIENT, kind=CallKind.CANCEL)) as events,
                 asyncio.TaskGroup() as tasks,
             ):
-                checking = tasks.create_task(self._keep_checkpoint())
+                lasting = [tasks.create_task(self._keep_checkpoint()), tasks.create_task(self._holdings.run())]
                 async for event in events:
                     match event:
                         case ChannelState(state=StreamState.CONNECTED):
                             gauge.set(1)
-                            catching_up = tasks.create_task(self._catch_up())
+                            catching_up = [
+                                tasks.create_task(self._keep_trying(work)) for work in (self._look_back, self._compare)
+                            ]
                         case ChannelState(reason=reason):
                             gauge.set(0)
                             self._is_whole = False
-                            if catching_up is not None:
-                                catching_up.cancel()
+                            for task in catching_up:
+                                task.cancel()
                             _log.warning("private_stream_lost", account=self._account.name, reason=reason)
                         case OrderEvent(order=order, fill=fill):
                             await self._take(order, fill)
                         case FillEvent(fill=fill):
                             await self._take_fill(fill)
+                        case BalanceEvent() | PositionEvent():
+                            self._holdings.take(event)
                         case _:
                             pass  # market data comes on streams of its own
-                checking.cancel()
+                for task in lasting:
+                    task.cancel()
         finally:
             gauge.set(0)
 
@@ -104,19 +121,24 @@ class Following:
         metrics.FOREIGN_EVENTS.labels(self._account.name).inc()
         return None
 
-    async def _catch_up(self) -> None:
+    async def _keep_trying(self, work: Callable[[], Awaitable[None]]) -> None:
         """Find out what happened while nobody listened, until all of it is found."""
         for wait_s in delays(0.5, 30.0):
             try:
-                await self._look_back()
+                await work()
             except (StoreUnavailable, VenueError, Refusal) as error:
-                _log.warning("orders_not_compared", account=self._account.name, error=str(error))
+                _log.warning("account_not_compared", account=self._account.name, error=str(error))
                 await asyncio.sleep(wait_s)
             else:
-                self._is_whole = True
                 return
 
+    async def _compare(self) -> None:
+        data, throttle = self._account.at_venue.data, self._account.throttle(_CLIENT)
+        if data is not None:
+            await self._holdings.compare(partial(data.balances, throttle), partial(data.positions, throttle))
+
     async def _look_back(self) -> None:
+        """Everything up to the connection: orders and their trades."""
         checkpoint_ms = await self._records.checkpoint_ms(self._account.name)
         since_ms = 0 if checkpoint_ms is None else checkpoint_ms - self._lag_ms
         changed = await self._records.changed_since(self._account.name, since_ms)
@@ -130,3 +152,4 @@ class Following:
             first_ms = min(record.created_ms for record in changed if record.intent.symbol == symbol)
             for fill in await self._settling.fills(self._account, symbol, max(first_ms, since_ms), throttle):
                 await self._take_fill(fill)
+        self._is_whole = True

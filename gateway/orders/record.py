@@ -23,7 +23,6 @@ import msgspec
 from adapters.models import (
     NO_OPTIONS,
     AccountName,
-    Fill,
     OrderOptions,
     OrderStatus,
     OrderType,
@@ -58,7 +57,7 @@ class CancelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What the client asked for: the part that never changes."""
+    """What the client asked for: the part that never changes. The journal keeps it by position (`journaling`)."""
 
     order_id: str
     venue: VenueName
@@ -93,7 +92,7 @@ class RefusalRecord:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How far the order got: replaced as a whole with every step."""
+    """How far the order got: replaced as a whole with every step. The journal keeps it by position (`journaling`)."""
 
     status: OrderStatus | None = None
     """None while nothing is known of it at the venue."""
@@ -164,7 +163,6 @@ def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> Ord
 _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=str)
 _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
-_fills = msgspec.json.Decoder(Fill)
 
 
 def encode(part: Intent | Result) -> bytes:
@@ -172,17 +170,7 @@ def encode(part: Intent | Result) -> bytes:
     return _encoder.encode(_plain_numbers(part))
 
 
-def encode_fill(fill: Fill) -> bytes:
-    """JSON of a trade."""
-    return _encoder.encode(_plain_numbers(fill))
-
-
-def decode_fill(fields: Mapping[bytes, bytes]) -> Fill:
-    """The trade of a journal's entry."""
-    return _fills.decode(fields[b"fill"])
-
-
-def _plain_numbers(part: Intent | Result | Fill) -> dict[str, Any]:
+def _plain_numbers(part: Intent | Result) -> dict[str, Any]:
     fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
     if isinstance(part, Intent):
         fields["options"] = present(part.options)
@@ -190,7 +178,7 @@ def _plain_numbers(part: Intent | Result | Fill) -> dict[str, Any]:
 
 
 def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
-    """The record kept in a hash, or as it was when a step of it was entered into the journal."""
+    """The record kept in a hash."""
     return OrderRecord(
         intent=_intents.decode(fields[b"intent"]),
         state=State(fields[b"state"].decode()),
@@ -199,7 +187,7 @@ def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
         updated_ms=int(fields[b"updated_ms"]),
         result=_results.decode(fields[b"result"]),
         nonce=fields[b"nonce"].decode(),
-        lease_until_ms=int(fields.get(b"lease_until_ms", 0)),  # a journal's entry has none
+        lease_until_ms=int(fields[b"lease_until_ms"]),
         send_ms=int(fields[b"send_ms"]) if b"send_ms" in fields else None,
         window_ms=int(fields[b"window_ms"]) if b"window_ms" in fields else None,
     )

@@ -5,12 +5,14 @@ What a step means is `lifecycle`'s business; here is only how it is written down
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
 from gateway.journal.entry import MAX_LENGTH
-from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode, encode_fill
+from gateway.journal.holdings import Holdings
+from gateway.orders.journaling import encode_fill, encode_step
+from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script
@@ -47,9 +49,10 @@ class SendLeave:
 class Records:
     """The orders of one venue."""
 
-    def __init__(self, store: Store, venue: VenueName):
+    def __init__(self, store: Store, venue: VenueName, *, journal_max: int = MAX_LENGTH):
         self._store = store
         self._venue = venue
+        self._journal_max = journal_max
 
     async def claim(
         self, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
@@ -110,7 +113,8 @@ class Records:
                 KEEP_FINISHED_MS,
                 record.nonce,
                 intent.owner,
-                MAX_LENGTH,
+                self._journal_max,
+                encode_step(replace(record, version=record.version + 1)),
             ],
         )
         return bool(written)
@@ -124,13 +128,17 @@ class Records:
             [
                 # Venues count the trades of each market by themselves, and both orders of a trade may be ours.
                 f"{order.intent.venue_client_id}:{fill.trade_id}",
-                MAX_LENGTH,
+                self._journal_max,
                 order.intent.owner,
-                order.intent.order_id,
-                encode_fill(fill),
+                encode_fill(order.intent, fill),
+                MAX_LENGTH,
             ],
         )
         return bool(added)
+
+    def holdings(self, account: AccountName) -> Holdings:
+        """What enters the account's positions and balances into its journal."""
+        return Holdings(self._store, self._venue, account, journal_max=self._journal_max)
 
     async def reserved(self, account: AccountName, client_id: VenueClientId) -> OrderRecord | None:
         """The order that a venue's client id stands for, if it is one of ours."""

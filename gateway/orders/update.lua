@@ -4,7 +4,7 @@
 -- KEYS  1 order hash · 2 index of the client_order_id · 3 reservation of the venue's client id · 4 pending · 5 recent
 --       · 6 live · 7 the account's journal
 -- ARGV  1 expected version · 2 state · 3 result · 4 order id · 5 when to look again ms from now · 6 keep finished ms
---       · 7 nonce of the claim · 8 owner · 9 about how many entries the journal keeps
+--       · 7 nonce of the claim · 8 owner · 9 about how many entries the journal keeps · 10 the step
 -- Answer  1 written · 0 somebody was faster
 
 local t = redis.call("TIME")
@@ -23,10 +23,7 @@ if state == "not_sent" then
 end
 local version = tonumber(ARGV[1]) + 1
 redis.call("HSET", KEYS[1], "state", state, "result", ARGV[3], "version", version, "updated_ms", now_ms)
-local asked = redis.call("HMGET", KEYS[1], "intent", "created_ms", "nonce")
-redis.call("XADD", KEYS[7], "MAXLEN", "~", ARGV[9], "*", "kind", "order", "owner", ARGV[8], "state", state,
-  "version", version, "result", ARGV[3], "updated_ms", now_ms, "intent", asked[1], "created_ms", asked[2],
-  "nonce", asked[3])
+redis.call("XADD", KEYS[7], "MAXLEN", "~", ARGV[9], "*", "kind", "order", "owner", ARGV[8], "data", ARGV[10])
 if state == "unknown" then
   redis.call("ZADD", KEYS[4], now_ms + tonumber(ARGV[5]), order_id)
 elseif state == "live" or state == "done" then

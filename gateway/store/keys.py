@@ -188,8 +188,16 @@ SIGNATURE_TTL_MS = 11_000
 
 
 def journal(venue: VenueName, account: AccountName) -> str:
-    """A stream: what happened on the account, in order; cut to about `journal.entry.MAX_LENGTH` entries."""
+    """A stream: what happened on the account, in order; cut to about `journal.entry.MAX_LENGTH` entries.
+
+    Where there is an archive, only what has been copied to it is cut.
+    """
     return _key(venue, "journal", "entries", account)
+
+
+def journal_holdings(venue: VenueName, account: AccountName) -> str:
+    """A hash without expiry: what was last entered of each position and balance; as many as the account ever had."""
+    return _key(venue, "journal", "holdings", account)
 
 
 def journal_fills(venue: VenueName, account: AccountName) -> str:

@@ -9,16 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from starlette.websockets import WebSocket
 
-from adapters.models import AccountName
 from gateway.accounts import Account, Accounts
-from gateway.api.order_bodies import Fill, Order
+from gateway.api.event_bodies import data_of, is_visible
+from gateway.api.journal_filter import cursor_expired
 from gateway.auth import Client
 from gateway.errors import Code, Refusal
 from gateway.journal import CursorExpired, Entry, Follower, Journals, Kind
-from gateway.orders.record import decode, decode_fill
 from gateway.orders.settling import Settling
 
-KINDS = {"orders": Kind.ORDER, "fills": Kind.FILL}
+KINDS = {"orders": Kind.ORDER, "fills": Kind.FILL, "positions": Kind.POSITION, "balances": Kind.BALANCE}
 """What of the journal each private channel shows."""
 
 Admit = Callable[[str, WebSocket], Client]
@@ -63,11 +62,7 @@ class PrivateChannels:
         try:
             follower, cursor = await self._journals.follow(account.venue.name, account.name, after, offer, room=room)
         except CursorExpired:
-            raise Refusal(
-                Code.CURSOR_EXPIRED,
-                "what followed this cursor is not kept any more; read the account anew and subscribe without one",
-                field="after",
-            ) from None
+            raise cursor_expired("after") from None
         except ValueError as error:
             raise Refusal(Code.INVALID_PARAMETER, str(error), field="after") from None
         members = {"type": "replay_complete", **_head(account, channel), "cursor": cursor}
@@ -79,30 +74,16 @@ class PrivateChannels:
 
     def _message(self, client: Client, account: Account, channel: str, entry: Entry) -> bytes | None:
         """The entry as the client sees it; None if it is not the channel's, or not for this client."""
-        if entry.kind is not KINDS[channel]:
+        if entry.kind != KINDS[channel]:
             return None
         # The grants as they stood when it subscribed: whoever loses any is closed.
-        if not client.sees(account.name, entry.owner):
+        if not is_visible(client, account, entry):
             return None
-        data = self._order(entry) if entry.kind is Kind.ORDER else _fill(account.name, entry)
-        head = _head(account, channel)
-        return b"".join(
-            (
-                msgspec.json.encode({**head, "type": "update", "cursor": entry.cursor, "integrity": "ok"})[:-1],
-                b',"data":',
-                data,
-                b"}",
-            )
-        )
-
-    def _order(self, entry: Entry) -> bytes:
-        record = decode(entry.fields)
-        return Order.of(record, settles_by_ms=self._settling.settles_by_ms(record)).model_dump_json().encode()
-
-
-def _fill(account: AccountName, entry: Entry) -> bytes:
-    fill = decode_fill(entry.fields)
-    return Fill.of(fill, account=account, order_id=entry.fields[b"order_id"].decode()).model_dump_json().encode()
+        data = data_of(entry, account, self._settling)
+        if data is None:
+            return None
+        members = {"type": "update", **_head(account, channel), "cursor": entry.cursor, "integrity": "ok", "data": data}
+        return msgspec.json.encode(members)
 
 
 def _head(account: Account, channel: str) -> dict[str, str]:

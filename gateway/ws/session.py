@@ -25,7 +25,6 @@ PUBLIC_CHANNELS = frozenset(
     {"ticker", "orderbook", "trades", "klines", "mark_price", "funding", "open_interest", "liquidations", "best"}
 )
 PRIVATE_CHANNELS = frozenset({"orders", "fills", "positions", "balances"})
-SERVED_PRIVATE = frozenset({"orders", "fills"})
 _KNOWN_CHANNELS = PUBLIC_CHANNELS | PRIVATE_CHANNELS | {"system"}
 
 
@@ -128,7 +127,7 @@ class Session:
     def _subscribe(self, frame: Subscribe) -> list[Intent]:
         if self._needs_token:
             raise Refusal(Code.AUTHENTICATION_FAILED, 'send {"op": "auth", "token": …} first')
-        if frame.channel in SERVED_PRIVATE:
+        if frame.channel in PRIVATE_CHANNELS:
             return [JoinPrivate(frame.channel, self._account(frame), frame.after, frame.id)]
         topic = self._topic(frame)
         if frame.mode != "full" or frame.interval_ms is not None:
@@ -146,7 +145,7 @@ class Session:
         return [self._about(topic, "subscribed", frame.id), Join(topic, since)]
 
     def _unsubscribe(self, frame: Unsubscribe) -> list[Intent]:
-        if frame.channel in SERVED_PRIVATE:
+        if frame.channel in PRIVATE_CHANNELS:
             return [LeavePrivate(frame.channel, self._account(frame), frame.id)]
         topic = self._topic(frame)
         self.topics.discard(topic)
@@ -169,7 +168,7 @@ class Session:
     def _topic(self, frame: Subscribe | Unsubscribe) -> Topic:
         if frame.channel not in _KNOWN_CHANNELS:
             raise Refusal(Code.INVALID_PARAMETER, "no such channel", field="channel", details=_known(self._channels()))
-        if frame.channel in PRIVATE_CHANNELS or frame.venue is None:
+        if frame.venue is None:
             if frame.channel not in self._channels():
                 raise _not_supported("channel", frame.channel, self._channels())
             raise Refusal(Code.INVALID_PARAMETER, "a market's channel needs its venue", field="venue")

@@ -127,3 +127,20 @@ async def test_private_channels_need_a_token_and_a_real_cursor(stack: Stack, bot
     async with socket_of(stack, token) as socket:
         error = (await subscribe(socket, "orders", bot.account, "yesterday"))["error"]
         assert (error["code"], error["field"]) == ("INVALID_PARAMETER", "after")
+
+
+async def test_what_an_account_holds_is_told_as_it_changes(stack: Stack, bot: Bot, token: str) -> None:
+    async with socket_of(stack, token) as socket:
+        for channel in ("balances", "positions"):
+            assert (await subscribe(socket, channel, bot.account))["type"] == "replay_complete"
+        body = bot.order(price=await bot.taking_price(), time_in_force="IOC")
+        await bot.ask("POST", "/v1/orders", body, status=201)
+        while (message := await receive(socket))["data"].get("asset") != "SOL":
+            assert message["channel"] == "balances"
+        held = await bot.ask("GET", f"/v1/accounts/{bot.account}/balances")
+        told = {name: message["data"][name] for name in ("asset", "available", "locked", "total")}
+        assert told in held["items"]
+    history = await bot.ask(
+        "GET", f"/v1/accounts/{bot.account}/events?kind=balance&limit=100&after={message['cursor']}"
+    )
+    assert {event["client"] for event in history["items"]} <= {None}

@@ -42,6 +42,8 @@ async def test_one_fill_is_told_as_fill_order_position_balance() -> None:
         assert [told[0]["data"]["status"], told[2]["data"]] == ["pending", order]
         assert shape(told[1]) == shape(golden("stream_fills_update_synthetic"))
         assert shape(told[2]["data"]) == shape(order)
+        assert shape(told[3]["data"]) == shape(golden("stream_positions_update_synthetic")["data"])
+        assert shape(told[4]["data"]) == shape(golden("stream_balance_update_synthetic")["data"])
         assert [frame["symbol"] for frame in told] == ["SOL-PERP"] * 4 + [None]
         assert told[3]["data"]["quantity"] == "0.50000000"
         assert told[4]["data"]["position_margin"] == "75.05500000"

@@ -7,12 +7,12 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from adapters import models
 from adapters.contract import Throttle
 from adapters.errors import VenueError
 from gateway.accounts import EGRESS, Account
+from gateway.api.account_bodies import AccountShape, Balance, Position
 from gateway.api.answers import ERRORS, meta_of, ok
-from gateway.api.bodies import Answer, Page, Plain, Shape, page_of
+from gateway.api.bodies import Answer, Page, page_of
 from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices, json_body, openapi_body
 from gateway.api.limits import PlanRequest, PlanShape, RuleState, plan_shape, rule_states, seen_by
 from gateway.auth.grants import Client
@@ -23,34 +23,6 @@ from gateway.translation import read_refusal
 T = TypeVar("T")
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], responses=ERRORS)
-
-
-class AccountShape(Shape):
-    account: str
-    venue: str
-    access: str
-    """`own`: the client's own orders; `account`: all of them."""
-
-
-class Balance(Shape):
-    asset: str
-    available: Plain
-    locked: Plain
-    total: Plain
-
-
-class Position(Shape):
-    venue: str
-    symbol: str
-    side: str
-    quantity: Plain
-    entry_price: Plain
-    mark_price: Plain | None
-    liquidation_price: Plain | None
-    unrealized_pnl: Plain | None
-    realized_pnl: Plain | None
-    margin_mode: str
-    leverage: Plain | None
 
 
 @router.get("", response_model=Answer[Page[AccountShape]])
@@ -73,7 +45,7 @@ async def balances(
     """What it holds, by asset."""
     found = the.accounts.get(account, client)
     held, as_of_us = await _read(found, client, found.data.balances)
-    shapes = [Balance.model_validate(_fields(Balance, one)) for one in held]
+    shapes = [Balance.of(one) for one in held]
     return ok(Page[Balance], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
 
 
@@ -84,7 +56,7 @@ async def positions(
     """Its open positions."""
     found = the.accounts.get(account, client)
     held, as_of_us = await _read(found, client, found.data.positions)
-    shapes = [Position.model_validate(_fields(Position, one)) for one in held]
+    shapes = [Position.of(one) for one in held]
     return ok(Page[Position], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
 
 
@@ -136,7 +108,3 @@ async def _read(
 
 def _account(account: Account, client: Client) -> AccountShape:
     return AccountShape(account=account.name, venue=account.venue.name, access=client.accounts[account.name])
-
-
-def _fields(shape: type[Shape], value: models.Balance | models.Position) -> dict[str, object]:
-    return {name: getattr(value, name) for name in shape.model_fields}

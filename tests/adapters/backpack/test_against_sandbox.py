@@ -16,6 +16,7 @@ from adapters.common.transport import HttpTransport
 from adapters.contract import Channel, SendTime, Venue, VenueAccount, VenueSettings
 from adapters.models import (
     AccountName,
+    BalanceEvent,
     BookDelta,
     ChannelState,
     Liquidity,
@@ -185,11 +186,28 @@ async def test_the_private_stream_tells_of_every_order(rig: Rig) -> None:
         seen: list[OrderEvent] = []
         while not seen or seen[-1].order.status is not OrderStatus.FILLED:
             event = await anext(events)
-            assert isinstance(event, OrderEvent)
-            seen.append(event)
+            assert not isinstance(event, ChannelState)
+            if isinstance(event, OrderEvent):
+                seen.append(event)
         assert {event.order.venue_client_id for event in seen} == {request.venue_client_id}
         assert sum(event.fill.quantity for event in seen if event.fill) == order.filled_quantity
         assert seen[-1].account == "desk"
+
+
+async def test_the_private_stream_tells_what_the_account_holds(rig: Rig) -> None:
+    assert rig.account.streams is not None
+    assert rig.account.data is not None
+    told: list[BalanceEvent] = []
+    async with asyncio.timeout(15), rig.account.streams.connect(rig.throttle) as events:
+        while len(told) < 2:
+            event = await anext(events)
+            if isinstance(event, ChannelState):
+                await rig.place(rig.request(type=OrderType.MARKET))
+            elif isinstance(event, BalanceEvent):
+                told.append(event)
+    held = {balance.asset: balance for balance in await rig.account.data.balances(rig.throttle)}
+    last = {event.balance.asset: event.balance for event in told}
+    assert last == {asset: held[asset] for asset in last}
 
 
 @pytest.mark.parametrize(

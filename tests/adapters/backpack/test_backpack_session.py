@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,7 +8,17 @@ from adapters.backpack.session import AccountSession, PublicSession
 from adapters.backpack.signing import Key
 from adapters.common.session import OutOfStep
 from adapters.contract import Channel
-from adapters.models import AccountName, BookDelta, OrderEvent, Ticker, Trade
+from adapters.models import (
+    AccountName,
+    Balance,
+    BalanceEvent,
+    BookDelta,
+    OrderEvent,
+    PositionEvent,
+    PositionSide,
+    Ticker,
+    Trade,
+)
 from tests.adapters.backpack.samples import NOW_MS, PERP, PUBLIC, SEED, SPOT, VENUE, golden, golden_bytes
 
 
@@ -140,7 +151,7 @@ def test_the_private_subscription_is_signed_for_the_time_it_is_sent(account_sess
     vectors = {vector["id"]: vector for vector in golden("signing")}
     expected = {
         "method": "SUBSCRIBE",
-        "params": ["account.orderUpdate"],
+        "params": ["account.orderUpdate", "account.balanceUpdate", "account.positionUpdate"],
         "signature": [PUBLIC, vectors["TV10"]["signature"], "1750793021519", "5000"],
     }
     assert sent(account_session) == [expected]
@@ -155,8 +166,24 @@ def test_order_frames_become_events(account_session: AccountSession) -> None:
     assert (event.account, event.fill is not None) == ("main", True)
 
 
+def test_balance_and_position_frames_become_events(account_session: AccountSession) -> None:
+    balance = account_session.received(golden_bytes("stream_balance_update_synthetic"), received_time_us=5)
+    assert balance == BalanceEvent(
+        AccountName("main"), Balance("USDT", Decimal(10), Decimal(20), Decimal(30)), 1_788_367_600_122_890, 5
+    )
+    opened = account_session.received(golden_bytes("stream_position_opened_synthetic"), received_time_us=5)
+    assert isinstance(opened, PositionEvent)
+    assert opened.position is not None
+    assert (opened.position.symbol, opened.position.side) == ("SOL-USDC-PERP", PositionSide.LONG)
+    assert opened.position.quantity == 1
+    assert (opened.position.entry_price, opened.position.liquidation_price) == (Decimal("98.4"), None)
+    closed = account_session.received(spoiled("stream_position_opened_synthetic", q="0"), received_time_us=5)
+    assert isinstance(closed, PositionEvent)
+    assert (closed.symbol, closed.position) == ("SOL-USDC-PERP", None)
+
+
 def test_other_private_streams_are_left_out(account_session: AccountSession) -> None:
-    frame = b'{"data":{"e":"balanceUpdate"},"stream":"account.balanceUpdate"}'
+    frame = b'{"data":{"e":"rfqActive"},"stream":"account.rfqUpdate"}'
     assert account_session.received(frame, received_time_us=5) is None
 
 
@@ -167,6 +194,8 @@ def test_other_private_streams_are_left_out(account_session: AccountSession) -> 
         spoiled("stream_order_fill", X="Paused"),
         spoiled("stream_order_fill", t=None),
         spoiled("stream_order_fill", i=None),
+        spoiled("stream_balance_update_synthetic", A=None),
+        spoiled("stream_position_opened_synthetic", q="NaN"),
     ],
 )
 def test_a_private_stream_that_cannot_be_trusted_ends(account_session: AccountSession, frame: bytes) -> None:

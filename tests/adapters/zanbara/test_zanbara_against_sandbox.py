@@ -14,6 +14,7 @@ from adapters.common.transport import HttpTransport
 from adapters.contract import FetchToken, SendTime, Token, Trading, Venue, VenueAccount, VenueSettings
 from adapters.models import (
     AccountName,
+    BalanceEvent,
     ChannelState,
     FillEvent,
     Market,
@@ -21,6 +22,7 @@ from adapters.models import (
     OrderRequest,
     OrderStatus,
     OrderType,
+    PositionEvent,
     Side,
     StreamEvent,
     StreamState,
@@ -156,10 +158,25 @@ async def until_connected(events: AsyncIterator[StreamEvent]) -> AsyncIterator[S
 
 async def told_of_fill(events: AsyncIterator[StreamEvent], request: OrderRequest) -> None:
     async for event in events:
-        assert isinstance(event, (OrderEvent, FillEvent))
+        assert not isinstance(event, ChannelState)
         if isinstance(event, OrderEvent) and event.order.status is OrderStatus.FILLED:
             assert event.order.venue_client_id == request.venue_client_id
             return
+
+
+async def test_the_private_stream_tells_what_the_account_holds(rig: Rig) -> None:
+    assert rig.account.streams is not None
+    assert rig.account.data is not None
+    events: list[StreamEvent] = []
+    async with asyncio.timeout(20), rig.account.streams.connect(rig.throttle) as stream:
+        while {BalanceEvent, PositionEvent, OrderEvent, FillEvent} - {type(event) for event in events}:
+            events.append(await anext(stream))
+            if isinstance(events[-1], ChannelState):
+                await rig.place(rig.request(type=OrderType.MARKET, price=None))
+    told = [event for event in events if isinstance(event, PositionEvent)][-1].position
+    [held] = await rig.account.data.positions(rig.throttle)
+    assert told is not None
+    assert (told.symbol, told.side, told.quantity) == (held.symbol, held.side, held.quantity)
 
 
 async def test_a_private_stream_whose_token_ended_begins_anew_with_another(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,11 +9,15 @@ from adapters.common.session import OutOfStep
 from adapters.contract import Channel
 from adapters.models import (
     AccountName,
+    BalanceEvent,
     BookDelta,
     BookSnapshot,
     FillEvent,
     OrderEvent,
     OrderStatus,
+    PositionEvent,
+    StreamEvent,
+    Symbol,
     Ticker,
     Trade,
     VenueSymbol,
@@ -191,6 +196,8 @@ AUTH_AND_WISHES = [
     {"type": "auth", "token": "one"},
     {"type": "subscribe", "channel": "orders"},
     {"type": "subscribe", "channel": "fills"},
+    {"type": "subscribe", "channel": "positions"},
+    {"type": "subscribe", "channel": "balance"},
 ]
 
 
@@ -224,9 +231,23 @@ def test_order_and_fill_frames_become_events(account_session: AccountSession) ->
     assert (fill.account, fill.fill.venue_order_id) == ("main", "ord_0000000000000001")
 
 
+def test_positions_and_balances_become_events(account_session: AccountSession) -> None:
+    told: list[StreamEvent] = []
+    for name in ("positions_snapshot", "positions_update", "balance_snapshot", "balance_update"):
+        event = account_session.received(golden_bytes(f"stream_{name}_synthetic"), received_time_us=5)
+        assert event is not None
+        told.extend(event if isinstance(event, tuple) else [event])
+    opened, closed = (event for event in told if isinstance(event, PositionEvent))
+    assert opened.position is not None
+    assert (str(opened.symbol), str(opened.position.quantity)) == ("SOL-USDC-PERP", "10.00000000")
+    assert closed == PositionEvent(AccountName("main"), Symbol("SOL-USDC-PERP"), None, 1_759_800_000_550_000, 5)
+    balances = [event.balance.available for event in told if isinstance(event, BalanceEvent)]
+    assert balances == [Decimal("9801.7"), Decimal(9700)]
+
+
 def test_other_private_channels_are_left_out(account_session: AccountSession) -> None:
-    balance = b'{"type":"update","channel":"balance","symbol":null,"data":{},"sequence":4}'
-    assert account_session.received(balance, received_time_us=5) is None
+    risk = b'{"type":"update","channel":"risk","symbol":null,"data":{},"sequence":4}'
+    assert account_session.received(risk, received_time_us=5) is None
 
 
 @pytest.mark.parametrize(
@@ -238,6 +259,8 @@ def test_other_private_channels_are_left_out(account_session: AccountSession) ->
         frame("stream_orders_snapshot_synthetic", data={"items": [{}]}),
         frame("stream_fills_update_synthetic", sequence=2),
         frame("stream_fills_update_synthetic", data_changes={"trade_id": None}),
+        golden_bytes("stream_positions_update_synthetic"),
+        frame("stream_balance_snapshot_synthetic", data_changes={"balance": "NaN"}),
         golden_bytes("stream_error_symbol_synthetic"),
         b"not JSON",
     ],

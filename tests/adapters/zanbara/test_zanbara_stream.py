@@ -116,8 +116,10 @@ async def test_a_venue_that_does_not_answer_the_heartbeat_is_left(monkeypatch: p
 async def test_private_events_after_authenticating() -> None:
     async def venue_side(connection: ServerConnection) -> None:
         assert (await read(connection, "auth"))["token"] == "one"
-        wished = [await read(connection, "subscribe") for _ in range(2)]
-        assert wished == [{"type": "subscribe", "channel": channel} for channel in ("orders", "fills")]
+        wished = [await read(connection, "subscribe") for _ in range(4)]
+        assert wished == [
+            {"type": "subscribe", "channel": channel} for channel in ("orders", "fills", "positions", "balance")
+        ]
         await say(connection, "stream_authenticated_synthetic", "stream_orders_snapshot_synthetic")
         await say(connection, "stream_fills_update_synthetic", "stream_orders_update_synthetic")
         await connection.wait_closed()

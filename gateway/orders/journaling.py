@@ -1,0 +1,71 @@
+"""Orders and trades as the journal keeps them: every entry is whole by itself, whatever became of the record. Pure.
+
+What an order id says is not kept beside it, and fields go by position: a step takes a third of what its record would.
+"""
+
+from dataclasses import dataclass
+
+from adapters.models import Fill
+from gateway.journal import positional
+from gateway.journal.entry import Entry
+from gateway.orders.identity import OrderIdentity, spelled_out
+from gateway.orders.record import Intent, OrderRecord, Result, State
+
+_SAID_BY_ID = ("venue", "account", "owner", "symbol", "venue_client_id")
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledFill:
+    """A trade, and the order of ours that it belongs to."""
+
+    order_id: str
+    client_order_id: str | None
+    owner: str
+    fill: Fill
+
+
+def encode_step(record: OrderRecord) -> bytes:
+    """The order as this step left it."""
+    intent = positional.values_of(record.intent, without=_SAID_BY_ID)
+    result = positional.values_of(record.result)
+    return positional.encode([intent, record.state, record.version, record.created_ms, record.send_ms, result])
+
+
+def decode_step(entry: Entry) -> OrderRecord:
+    """The order as the step left it.
+
+    Raises `ValueError` for what is no step of an order.
+    """
+    intent, state, version, created_ms, send_ms, result, *_ = positional.decode(entry.data)
+    return OrderRecord(
+        intent=positional.made_of(Intent, intent, given=_said_by(intent[0])),
+        state=State(state),
+        version=version,
+        created_ms=created_ms,
+        updated_ms=entry.time_ms,
+        result=positional.made_of(Result, result, given={}),
+        send_ms=send_ms,
+    )
+
+
+def encode_fill(intent: Intent, fill: Fill) -> bytes:
+    """A trade of this order."""
+    values = positional.values_of(fill, without=_SAID_BY_ID)
+    return positional.encode([intent.order_id, intent.client_order_id, values])
+
+
+def decode_fill(entry: Entry) -> JournaledFill:
+    """The trade of an entry.
+
+    Raises `ValueError` for what is none.
+    """
+    order_id, client_order_id, values, *_ = positional.decode(entry.data)
+    said = _said_by(order_id)
+    owner = said.pop("owner")
+    del said["account"]
+    return JournaledFill(order_id, client_order_id, owner, positional.made_of(Fill, values, given=said))
+
+
+def _said_by(order_id: str) -> dict[str, str]:
+    said: OrderIdentity = spelled_out(order_id)
+    return {name: getattr(said, name) for name in _SAID_BY_ID}
