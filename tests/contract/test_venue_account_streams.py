@@ -3,7 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from adapters.models import ChannelState, Fill, FillEvent, OrderEvent, OrderStatus, OrderType, StreamEvent, StreamState
+from adapters.models import (
+    BalanceEvent,
+    ChannelState,
+    Fill,
+    FillEvent,
+    OrderEvent,
+    OrderStatus,
+    OrderType,
+    PositionEvent,
+    StreamEvent,
+    StreamState,
+)
 from tests.contract.venues import Rig
 
 
@@ -20,6 +31,8 @@ async def until(
                 fills += [event.fill] if event.fill is not None else []
             case FillEvent() as event:
                 fills.append(event.fill)
+            case PositionEvent() | BalanceEvent():
+                pass
             case event:
                 raise AssertionError(event)
     return orders, fills
