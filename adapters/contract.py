@@ -170,6 +170,10 @@ class Call:
     cost_class: str
 
 
+PLACE = "place"
+"""The name of the call that places one order, at every venue: leave for it may be there before it is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitHeaders:
     """Headers in which a venue tells how much is left, in lower case: of the rule that has this limit."""

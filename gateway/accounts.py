@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from adapters.contract import AccountData, CallKind, Trading, Venue, VenueAccount
+from adapters.contract import PLACE, AccountData, CallKind, Trading, Venue, VenueAccount
 from adapters.models import AccountName
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
-from gateway.limiter import Limiter, Throttle
+from gateway.limiter import Limiter, Passage, Throttle
 from gateway.store.tokens import AccountTokens
 
 EGRESS = "default"
@@ -41,6 +41,17 @@ class Account:
     def throttle(self, client: str, max_wait_s: float | None = None, kind: CallKind | None = None) -> Throttle:
         """The account's budget as one client sees it; `kind` overrides the calls' own priority."""
         return self.limiter.throttle(client=client, account=self.name, egress=EGRESS, max_wait_s=max_wait_s, kind=kind)
+
+    def passage(self, client: str) -> Passage | None:
+        """Leave for one order without waiting, to be asked for at once.
+
+        None if others wait, if the budget is known to be spent, or if it takes a login first.
+        """
+        call = next((call for call in self.venue.limits.calls if call.name == PLACE), None)
+        needs_log_in = self.at_venue.log_in is not None and not self.tokens.is_at_hand
+        if call is None or needs_log_in:
+            return None
+        return self.limiter.passage(call, client=client, account=self.name, egress=EGRESS)
 
     def _lacks(self, what: str) -> Refusal:
         return Refusal(Code.NOT_SUPPORTED, f"{self.venue.name} has no {what}", venue=self.venue.name)

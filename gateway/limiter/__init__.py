@@ -1,6 +1,8 @@
 """The budget of venue requests that all clients, accounts and replicas share. What the limits are, venues say."""
 
+from gateway.limiter.grant import Grant
 from gateway.limiter.limiter import Limiter
+from gateway.limiter.passage import Passage
 from gateway.limiter.plan import Plan
 from gateway.limiter.presence import PRESENCE, CallerLeft, Presence
 from gateway.limiter.rules import RuleStatus
@@ -13,8 +15,10 @@ __all__ = [
     "AccountTerms",
     "CallerLeft",
     "ClientTerms",
+    "Grant",
     "Limiter",
     "LimiterSettings",
+    "Passage",
     "Plan",
     "Presence",
     "RuleStatus",

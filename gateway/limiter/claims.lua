@@ -2,15 +2,19 @@
 
 local CLAIMS_MAX, GRACE, MEMORY, AGAIN_PARTS, RANKS = 64, 250000, 1000000, 4, 4
 
--- The calls this script was asked for, from ARGV: who asks, then of each rank, most urgent first, the calls,
--- those that wait, and their weight.
-local wanted = {asker = tonumber(ARGV[3]), calls = {}, waiting = {}, weights = {}, total = 0, all = 0}
-for rank = 1, RANKS do
-  wanted.calls[rank] = tonumber(ARGV[1 + 3 * rank])
-  wanted.waiting[rank] = tonumber(ARGV[2 + 3 * rank])
-  wanted.weights[rank] = tonumber(ARGV[3 + 3 * rank])
-  wanted.total = wanted.total + wanted.calls[rank]
-  wanted.all = wanted.all + wanted.waiting[rank]
+-- The calls that are asked for: `want` reads them.
+local wanted
+
+-- From arguments: who asks, then of each rank, most urgent first, the calls, those that wait, and their weight.
+local function want(args)
+  wanted = {asker = tonumber(args[3]), calls = {}, waiting = {}, weights = {}, total = 0, all = 0}
+  for rank = 1, RANKS do
+    wanted.calls[rank] = tonumber(args[1 + 3 * rank])
+    wanted.waiting[rank] = tonumber(args[2 + 3 * rank])
+    wanted.weights[rank] = tonumber(args[3 + 3 * rank])
+    wanted.total = wanted.total + wanted.calls[rank]
+    wanted.all = wanted.all + wanted.waiting[rank]
+  end
 end
 
 -- The rank of the nth call, and which of its rank it is.

@@ -63,9 +63,14 @@ class Grant:
         self.tightest = tightest
         """The rule of which least is left, as it was when the grant was given."""
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is young enough to be used."""
+        return time.monotonic() <= self._expires_s
+
     def start(self) -> None:
         """Say that the first byte is about to go; raises `GrantExpired` if that is too late."""
-        if time.monotonic() > self._expires_s:
+        if not self.is_good:
             self._issuer.expired()
             raise GrantExpired(self._venue, "leave to send was given too long ago")
         self._has_started = True

@@ -26,6 +26,7 @@ from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.heartbeat import Heartbeat
 from gateway.limiter.metrics import Meters
+from gateway.limiter.passage import Passage
 from gateway.limiter.plan import Plan, PlannedCalls, plan
 from gateway.limiter.presence import PRESENCE, CallerLeft
 from gateway.limiter.pump import Pump
@@ -129,6 +130,18 @@ class Limiter:
                 call, client=client, account=account, egress=egress, max_wait_s=wait_s, kind=kind or call.kind
             )
         )
+
+    def passage(self, call: Call, *, client: str, account: AccountName | None, egress: str) -> Passage | None:
+        """Leave for one call without waiting, to be asked for within a script of the caller's own.
+
+        None if it cannot be had so: somebody is before it, there is nothing left, or the store is away. Then `throttle`
+        is the way, also once it was asked for in vain. Ask at once: who comes later is behind it.
+        """
+        if not self.is_serving or not self._store.is_up or self._serving.is_before(call.kind):
+            return None
+        terms = self._terms(client)
+        pump, route = self._route(call.cost_class, account, egress, call.kind is CallKind.CANCEL, (client, terms))
+        return pump.passage(call, client, terms.weight, route.units, time.monotonic())
 
     async def status(self, *, account: AccountName | None = None, egress: str = "default") -> tuple[RuleStatus, ...]:
         """What is left of every rule that counts for this account or address. Spends nothing.

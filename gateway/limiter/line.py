@@ -87,16 +87,25 @@ class Line(Generic[T]):
         else:
             own.remove(waiter)
         if is_served:
-            self._now = max(self._now, waiter.turn)
-            self._served[waiter.client] = waiter.turn + 1 / waiter.weight
-            if len(self._served) > 2 * len(self._of_client) + _SERVED_MAX:
-                self._served = {client: turn for client, turn in self._served.items() if turn > self._now}
+            self._serve(waiter.client, waiter.turn, waiter.weight)
         if not own:
             del self._of_client[waiter.client]
             del self._weights[waiter.client]
             self._moved_up.discard(waiter.client)
         elif not is_served:
             self._moved_up.add(waiter.client)
+
+    def pass_by(self, client: str, weight: int) -> None:
+        """One was served that never stood in line."""
+        own = self._of_client.get(client)
+        turn = own[0].turn if own else max(self._now, self._served.get(client, 0.0))
+        self._serve(client, turn, weight)
+
+    def _serve(self, client: str, turn: float, weight: int) -> None:
+        self._now = max(self._now, turn)
+        self._served[client] = turn + 1 / weight
+        if len(self._served) > 2 * len(self._of_client) + _SERVED_MAX:
+            self._served = {client: turn for client, turn in self._served.items() if turn > self._now}
 
     def tidy(self) -> None:
         """Give those behind a waiter that left the turns they have now."""

@@ -9,8 +9,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from adapters.contract import CallKind, LimitHeaders
+from adapters.contract import Call, CallKind, LimitHeaders
 from adapters.models import VenueName
 from gateway.errors import StoreUnavailable
 from gateway.limiter.claims import Wanted
@@ -19,6 +20,7 @@ from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.line import KINDS, Waiter
 from gateway.limiter.metrics import Meters
+from gateway.limiter.passage import Passage
 from gateway.limiter.queue import Forecast, QueueFull, WaitQueue
 from gateway.limiter.redis_spend import SharedBudget, Units
 from gateway.limiter.refusals import Refusals
@@ -32,13 +34,12 @@ Ticket = asyncio.Future[Grant]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What Redis was asked for, and when."""
+    """What Redis is asked for, and when."""
 
     units: Units
     wanted: Wanted
     asked_at_s: float
     asks: tuple[Ask, ...]
-    reply: asyncio.Future[list[int]]
 
 
 class Pump:
@@ -127,19 +128,19 @@ class Pump:
 
     # --- asking
 
-    def ask(self, now_s: float) -> Question | None:
+    def ask(self, now_s: float) -> tuple[Question, asyncio.Future[list[int]]] | None:
         """Put the next question; None if nobody waits. Debts go first, being the older spending."""
         self._budget.pay()
         head = self.queue.head()
         if head is None:
             return None
         asks, wanted = self._budget.asks(head.units), self.queue.wanted(self._asker)
-        return Question(head.units, wanted, now_s, asks, self._budget.spend(asks, wanted))
+        return Question(head.units, wanted, now_s, asks), self._budget.spend(asks, wanted)
 
-    async def receive(self, question: Question) -> None:
+    async def receive(self, question: Question, reply: asyncio.Future[list[int]]) -> None:
         """Wait for the answer and hand it to those who wait."""
         try:
-            decision = Decision.from_reply(await question.reply, len(self._budget.rules))
+            decision = Decision.from_reply(await reply, len(self._budget.rules))
         except StoreUnavailable:
             self._forecast = None
             self.go_on_without_store()
@@ -150,38 +151,61 @@ class Pump:
             raise
         self._forecast = self._foresee(question, decision)
         if decision.granted:
-            self._budget.learn(decision.left)
             self._hand_out(question, decision)
         if self._forecast:
             for waiter, place in self.queue.judge_new(self._forecast):
                 _refuse(waiter, self._refusals.late(waiter.kind, *self._binding(place)))
 
+    def passage(self, call: Call, client: str, weight: int, units: Units, now_s: float) -> Passage | None:
+        """Leave for one call without waiting; None if others wait here, or nothing is to be had before a later time.
+
+        It is not in the queue, so whether anybody elsewhere is before it must be known to whoever asks.
+        """
+        rank = KINDS.index(call.kind)
+        forecast = self._forecast
+        if not self.is_idle() or (forecast and forecast.is_about(units, rank) and forecast.again_s > now_s):
+            return None
+        one = tuple(int(kind is call.kind) for kind in KINDS)
+        weights = tuple(weight if kind is call.kind else 1 for kind in KINDS)
+        question = Question(units, Wanted(one, one, weights, self._asker), now_s, self._budget.asks(units))
+        keys, arguments = self._budget.spending(question.asks, question.wanted)
+        return Passage(call, keys, arguments, partial(self._pass, question, client, weight, rank))
+
+    def _pass(self, question: Question, client: str, weight: int, rank: int, reply: Sequence[int]) -> Grant | None:
+        decision = Decision.from_reply(reply, len(self._budget.rules))
+        if not decision.granted:
+            return None  # what the others who are on their way will need too, the queue asks for together
+        self.queue.pass_by(client, weight, rank)
+        self._meters.waited(KINDS[rank], time.monotonic() - question.asked_at_s)
+        return self._grants(question, decision)(client=client)
+
     def _hand_out(self, question: Question, decision: Decision) -> None:
+        make, unclaimed = self._grants(question, decision), decision.granted
+        cancels = question.wanted.of_rank(0, decision.granted)
+        for waiter in self.queue.take(question.units, decision.granted, cancels=cancels):
+            if not waiter.ticket.done():  # done: its caller was cancelled just now
+                waiter.ticket.set_result(make(client=waiter.client))
+                unclaimed -= 1
+        if unclaimed:
+            self._returns.give_back(tuple(left.slot for left in decision.left), question.units, unclaimed)
+
+    def _grants(self, question: Question, decision: Decision) -> "partial[Grant]":
+        """What makes each of the grants, for its client."""
+        self._budget.learn(decision.left)
         unix_s = time.time()
         pairs = zip(self._budget.rules, decision.left, strict=True)
         statuses = [RuleStatus.of(rule, left, unix_s) for rule, left in pairs]
         self._count(question, decision, statuses)
         tightest = min(statuses, key=RuleStatus.share_left, default=None)  # None: a venue without limits, a testnet
-        slots = tuple(left.slot for left in decision.left)
-        expires_s = question.asked_at_s + self._life_s
-        unclaimed = decision.granted
-        cancels = question.wanted.of_rank(0, decision.granted)
-        for waiter in self.queue.take(question.units, decision.granted, cancels=cancels):
-            if not waiter.ticket.done():  # done: its caller was cancelled just now
-                waiter.ticket.set_result(
-                    Grant(
-                        self._returns,
-                        self._venue,
-                        client=waiter.client,
-                        expires_s=expires_s,
-                        units=question.units,
-                        slots=slots,
-                        tightest=tightest,
-                    )
-                )
-                unclaimed -= 1
-        if unclaimed:
-            self._returns.give_back(slots, question.units, unclaimed)
+        return partial(
+            Grant,
+            self._returns,
+            self._venue,
+            expires_s=question.asked_at_s + self._life_s,
+            units=question.units,
+            slots=tuple(left.slot for left in decision.left),
+            tightest=tightest,
+        )
 
     def _count(self, question: Question, decision: Decision, statuses: Sequence[RuleStatus]) -> None:
         for rank, kind in enumerate(KINDS):

@@ -44,7 +44,10 @@ class Forecast:
     """The rule that binds."""
 
     def is_like(self, waiter: Waiter[T]) -> bool:
-        return self.units == waiter.units and waiter.rank in self.ranks
+        return self.is_about(waiter.units, waiter.rank)
+
+    def is_about(self, units: tuple[int, ...], rank: int) -> bool:
+        return self.units == units and rank in self.ranks
 
     @property
     def again_s(self) -> float:
@@ -136,6 +139,10 @@ class WaitQueue(Generic[T]):
         for waiter in taken:
             self.leave(waiter, is_served=True)
         return taken
+
+    def pass_by(self, client: str, weight: int, rank: int) -> None:
+        """One was served without waiting: it has had its turn."""
+        self._lines[rank].pass_by(client, weight)
 
     def judge(self, waiter: Waiter[T], place: int, forecast: Forecast) -> bool:
         """Whether a new waiter, with `place` others before it, may wait; it is removed if its time comes too late."""

@@ -7,7 +7,7 @@ it is not. Debts are the other way round: units spent without Redis are entered 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from functools import partial
 
@@ -17,10 +17,13 @@ from gateway.limiter.plan import Outlook
 from gateway.limiter.rules import OwnedRule
 from gateway.limiter.spend import Ask, Left
 from gateway.store.client import Store
-from gateway.store.scripts import Script
+from gateway.store.scripts import Script, lua
 from gateway.store.wire import Argument
 
-_SPEND = Script.load("gateway.limiter", "state.lua", "claims.lua", "spend.lua")
+SPENDING = lua("gateway.limiter", "state.lua", "claims.lua", "spend.lua")
+"""Defines `spend(keys, args)` in Lua, for whatever spends as a part of something larger."""
+
+_SPEND = Script.calling("spend", SPENDING)
 _SETTLE = Script.load("gateway.limiter", "state.lua", "settle.lua")
 _LOOK = Script.load("gateway.limiter", "state.lua", "look.lua")
 _BLOCK = Script.load("gateway.limiter", "state.lua", "block.lua")
@@ -66,12 +69,19 @@ class SharedBudget:
 
         Never to be repeated blindly: units taken by a call whose reply was lost come back by themselves.
         """
+        return self._store.run(_SPEND, self._spend_keys, self._arguments(asks, wanted, forced=forced))
+
+    def spending(self, asks: tuple[Ask, ...], wanted: Wanted) -> tuple[Sequence[Argument], Sequence[Argument]]:
+        """The keys and arguments of the same, for a script that spends as a part of what it does."""
+        return self._spend_keys, self._arguments(asks, wanted, forced=False)
+
+    def _arguments(self, asks: tuple[Ask, ...], wanted: Wanted, *, forced: bool) -> list[Argument]:
         args: list[Argument] = [int(forced), self._hard_us, wanted.asker]
         for rank in zip(wanted.calls, wanted.waiting, wanted.weights, strict=True):
             args += rank
         for rule, ask in zip(self.rules, asks, strict=True):
             args += (ask.limit, ask.reserve, ask.period_us, ask.units, rule.ttl_ms, ask.known)
-        return self._store.run(_SPEND, self._spend_keys, args)
+        return args
 
     async def look(self) -> Mapping[OwnedRule, Outlook]:
         """How the rules stand; changes nothing. Raises `StoreUnavailable`."""

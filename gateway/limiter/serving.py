@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Iterable
 
+from adapters.contract import CallKind
+from gateway.limiter.line import KINDS
 from gateway.limiter.pump import Pump, Question
 from gateway.store.client import Store
 
@@ -24,6 +26,10 @@ class Serving:
     def active(self) -> Iterable[Pump]:
         """The pumps somebody waits at, or that have something to enter."""
         return self._active
+
+    def is_before(self, kind: CallKind) -> bool:
+        """Whether anybody waits whose call is as urgent as this kind, or more so."""
+        return any(pump.queue.urgency()[0] <= KINDS.index(kind) for pump in self._active)
 
     def wake(self, pump: Pump) -> None:
         """There may be something to ask for."""
@@ -49,14 +55,14 @@ class Serving:
         due = [pump for pump in self._active if pump.is_due(now_s, is_store_up=is_store_up)]
         # Questions leave in this order in one pipeline, so the more urgent find what is left before the others.
         due.sort(key=lambda pump: pump.queue.urgency())
-        for pump, question in [(pump, pump.ask(now_s)) for pump in due]:
-            if question is not None:
-                await self._receive(pump, question)
+        for pump, asked in [(pump, pump.ask(now_s)) for pump in due]:
+            if asked is not None:
+                await self._receive(pump, *asked)
         return bool(due)
 
-    async def _receive(self, pump: Pump, question: Question) -> None:
+    async def _receive(self, pump: Pump, question: Question, reply: asyncio.Future[list[int]]) -> None:
         try:
-            await pump.receive(question)
+            await pump.receive(question, reply)
         except Exception:  # those who waited were told; the others must still be served
             _log.exception("the limiter's question failed")
 

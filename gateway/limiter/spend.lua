@@ -1,7 +1,8 @@
 -- Spend the units of some of the calls wanted, most urgent first, on all rules of the calls or on none: `spend.py` in Lua.
 --
--- KEYS  the epoch, then one state per rule
--- ARGV  forced (1: take them even if they do not fit), hard timeout in µs, who asks,
+-- `spend(keys, args)`
+-- keys  the epoch, then one state per rule
+-- args  forced (1: take them even if they do not fit), hard timeout in µs, who asks,
 --       then for each of four ranks, most urgent first: calls (all 0: only look), calls waiting, weight,
 --       then for each rule: limit, units only the first rank may use, period in µs, units per call, ms to keep the state,
 --       how many times units were taken, as far as the asker knows
@@ -10,7 +11,7 @@
 --       then for each call not granted: µs until it could be, if every call in flight were answered now
 
 local PROBE_POLL = 50000
-local forced, hard = ARGV[1] == '1', tonumber(ARGV[2])
+local hard, rules
 
 local function create(key, period, blocked, ttl, takings)
   redis.call('DEL', key)
@@ -23,11 +24,11 @@ end
 
 -- The state of a rule that has none. That is the ordinary end of an idle one, unless the epoch is gone too: then all
 -- states were lost, and the rule stays closed until whatever was in use at that time has come back.
-local function create_after_epoch(key, period, ttl)
-  local epoch = tonumber(redis.call('GET', KEYS[1]))
+local function create_after_epoch(epoch_key, key, period, ttl)
+  local epoch = tonumber(redis.call('GET', epoch_key))
   if not epoch then
     epoch = clock
-    redis.call('SET', KEYS[1], text(epoch))
+    redis.call('SET', epoch_key, text(epoch))
   end
   return create(key, period, math.min(epoch, clock) + period + hard, ttl, 0)
 end
@@ -61,8 +62,6 @@ end
 local function is_above_venue(rule, rank, needed)
   return rule.venue_left and needed > rule.venue_left - (rank == 1 and 0 or rule.reserve)
 end
-
-local rules = {}
 
 local function fit(call)
   local rank = rank_of(call)
@@ -130,34 +129,31 @@ local function forecast(rule, first, last, needed)
   return waits
 end
 
-for i = 2, #KEYS do
-  local at = 16 + 6 * (i - 2)
-  local period, ttl = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4])
-  local state, known = load(KEYS[i]), tonumber(ARGV[at + 5])
+-- One rule as it stands, from the arguments that begin at `at`.
+local function read_rule(epoch_key, key, args, at)
+  local period, ttl = tonumber(args[at + 2]), tonumber(args[at + 4])
+  local state, known = load(key), tonumber(args[at + 5])
   if known > (state and state.takings or 0) then
     -- An old copy: what was taken since is not in it, so wait until all of that is back.
     local until_back = clock + period + hard
-    state = create(KEYS[i], period, math.max(state and state.blocked or 0, until_back), ttl, known)
+    state = create(key, period, math.max(state and state.blocked or 0, until_back), ttl, known)
   elseif state and (state.period ~= period or state.hard ~= hard) then
     -- Another configuration: its slots mean other times, so wait until all of them are over.
     local over = math.max(state.period, period) + math.max(state.hard, hard)
-    state = create(KEYS[i], period, math.max(state.blocked, clock + over), ttl, state.takings)
+    state = create(key, period, math.max(state.blocked, clock + over), ttl, state.takings)
   end
-  state = state or create_after_epoch(KEYS[i], period, ttl)
-  sweep(KEYS[i], state, state.flight)
-  sweep(KEYS[i], state, state.back)
-  local rule = {key = KEYS[i], state = state, limit = tonumber(ARGV[at]), reserve = tonumber(ARGV[at + 1]),
-    units = tonumber(ARGV[at + 3]), ttl = ttl, held = state.flight.held + state.back.held,
+  state = state or create_after_epoch(epoch_key, key, period, ttl)
+  sweep(key, state, state.flight)
+  sweep(key, state, state.back)
+  local rule = {key = key, state = state, limit = tonumber(args[at]), reserve = tonumber(args[at + 1]),
+    units = tonumber(args[at + 3]), ttl = ttl, held = state.flight.held + state.back.held,
     seen = read_claims(state), venue_left = left_by_venue(state)}
   rule.closed, rule.calls_max = closed(state)
-  rules[#rules + 1] = rule
+  return rule
 end
 
-local total = wanted.total
-local granted = forced and total or last_that(fit, 0, total)
-
-local reply = {granted, 0, 0}
-for _, rule in ipairs(rules) do
+-- Take the units of so many calls of a rule, and enter into the reply how the rule then stands.
+local function take(rule, granted, reply)
   local state, units = rule.state, granted * rule.units
   local slot = 0
   if granted > 0 then
@@ -203,7 +199,8 @@ local function only_own(rule, call)
   return call * rule.units
 end
 
-if not forced and total > 0 then
+-- Enter into the reply when the calls that were not granted could be, and into the rules what is claimed for them.
+local function enter_waits(granted, total, reply)
   local last, again = granted, 0
   if granted < total then
     last = last_that(can_ever, granted, total)
@@ -239,4 +236,21 @@ if not forced and total > 0 then
     end)
   end
 end
-return reply
+
+local function spend(keys, args)
+  want(args)
+  hard, rules = tonumber(args[2]), {}
+  for i = 2, #keys do
+    rules[#rules + 1] = read_rule(keys[1], keys[i], args, 16 + 6 * (i - 2))
+  end
+  local forced, total = args[1] == '1', wanted.total
+  local granted = forced and total or last_that(fit, 0, total)
+  local reply = {granted, 0, 0}
+  for _, rule in ipairs(rules) do
+    take(rule, granted, reply)
+  end
+  if not forced and total > 0 then
+    enter_waits(granted, total, reply)
+  end
+  return reply
+end

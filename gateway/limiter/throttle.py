@@ -25,6 +25,15 @@ class Throttle:
         """Wait for leave to make `call`. Entering the block raises as `Limiter.acquire` does."""
         return GrantBlock(self, call)
 
+    def holding(self, call: Call, grant: Grant) -> "Throttle":
+        """The same budget, with leave for one `call` at hand: that goes to whoever asks for it first."""
+        held = [grant]
+
+        async def acquire(wanted: Call) -> Grant:
+            return held.pop() if held and wanted == call else await self._acquire(wanted)
+
+        return Throttle(acquire)
+
     async def acquire(self, call: Call) -> Grant:
         """Wait for leave; whoever calls this must `leave` the grant. `grant` does."""
         grant = await self._acquire(call)

@@ -1,29 +1,40 @@
 -- Fix the send time of a claimed order, once. Safe to run twice: the same nonce gets the same time again.
 --
--- KEYS  1 order hash · 2 pending
--- ARGV  1 nonce · 2 order id · 3 valid_until ms · 4 venue clock minus Redis clock, ms · 5 window ms · 6 lease ms
+-- `begin_send(keys, args)`
+-- keys  1 order hash · 2 pending
+-- args  1 nonce · 2 order id · 3 valid_until ms · 4 venue clock minus Redis clock, ms · 5 window ms · 6 lease ms
 -- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version}
 
-local t = redis.call("TIME")
-local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
+-- The answer, where it stands already: sent before, or not to be sent. Else nil and the version; whatever may forbid
+-- the order to leave is judged here, before anything is spent for it.
+local function standing(keys, args)
+  local state = redis.call("HMGET", keys[1], "state", "nonce", "send_ms", "version")
+  if state[2] ~= args[1] then
+    return { "gone", 0, 0 }
+  end
+  local version = tonumber(state[4])
+  if state[1] == "sent" then
+    return { "send", tonumber(state[3]), version }
+  end
+  if state[1] ~= "claimed" then
+    return { "gone", 0, 0 }
+  end
+  if now_ms >= tonumber(args[3]) then
+    return { "expired", 0, version }
+  end
+  return nil, version
+end
 
-local state = redis.call("HMGET", KEYS[1], "state", "nonce", "send_ms", "version")
-if state[2] ~= ARGV[1] then
-  return { "gone", 0, 0 }
+local function fix_send_time(keys, args, version)
+  local send_ms = now_ms + tonumber(args[4])
+  local lease_ms = now_ms + tonumber(args[6])
+  redis.call("HSET", keys[1], "state", "sent", "send_ms", send_ms, "window_ms", args[5], "version", version + 1,
+    "updated_ms", now_ms, "lease_until_ms", lease_ms)
+  redis.call("ZADD", keys[2], lease_ms, args[2])
+  return { "send", send_ms, version + 1 }
 end
-if state[1] == "sent" then
-  return { "send", tonumber(state[3]), tonumber(state[4]) }
+
+local function begin_send(keys, args)
+  local answer, version = standing(keys, args)
+  return answer or fix_send_time(keys, args, version)
 end
-if state[1] ~= "claimed" then
-  return { "gone", 0, 0 }
-end
-if now_ms >= tonumber(ARGV[3]) then
-  return { "expired", 0, tonumber(state[4]) }
-end
-local send_ms = now_ms + tonumber(ARGV[4])
-local lease_ms = now_ms + tonumber(ARGV[6])
-local version = tonumber(state[4]) + 1
-redis.call("HSET", KEYS[1], "state", "sent", "send_ms", send_ms, "window_ms", ARGV[5], "version", version,
-  "updated_ms", now_ms, "lease_until_ms", lease_ms)
-redis.call("ZADD", KEYS[2], lease_ms, ARGV[2])
-return { "send", send_ms, version }

@@ -1,7 +1,7 @@
 """Placing orders, at most once each.
 
-An order's way: check → claim (durable) → then as `sending` has it, in a task of our own: a client that hangs up does
-not stop its order.
+An order's way: check → claim (durable) → then as `sending` has it; from the claim on in a task of our own, since a
+client that hangs up does not stop its order.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders.claiming import Claimed, Claiming
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
@@ -63,6 +64,7 @@ class Placing:
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
+        self._claiming = Claiming(records=records, clocks=clocks, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
         """Everything that can be found wrong without asking anybody; answers with the intent under each salt."""
@@ -99,28 +101,40 @@ class Placing:
                 return accepted
             raise
         content = order.content_hash(market)
+        while True:
+            # Shielded: from here on the order is seen through, whoever waits for it.
+            task = self._in_flight.start(self._claim_and_send(account, market, order, intents, content))
+            result = await asyncio.shield(task)
+            if isinstance(result, OrderRecord):
+                return Placed(result, is_new=True)
+            if result.claim is not Claim.EXISTS:
+                raise _claim_refusal(result.claim, order)
+            try:
+                record = await self._when_settled(self._records[account.venue.name], result.order_id)
+            except StoreUnavailable as error:
+                raise store_refusal(write=True) from error
+            if record is not None:  # else it was never sent after all, and the id is free
+                return Placed(record, is_new=False)
+
+    async def _claim_and_send(
+        self, account: Account, market: Market, order: NewOrder, intents: tuple[Intent, ...], content: bytes
+    ) -> OrderRecord | Claimed:
+        """The order, seen through; what came of its claim, if that is not ours."""
         # A replica that lets the order wait has not died over it.
         now_ms = self._clocks[account.venue.name].redis_time_ms()
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
-        records = self._records[account.venue.name]
-        while True:
-            nonce = secrets.token_hex(8)
-            try:
-                claim, order_id = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
-                if claim is Claim.EXISTS:
-                    record = await self._when_settled(records, order_id)
-                    if record is None:  # it was never sent after all, and the id is free
-                        continue
-                    return Placed(record, is_new=False)
-            except StoreUnavailable as error:
-                _log.warning("order_not_claimed", account=account.name, error=str(error))
-                raise store_refusal(write=True) from error
-            if claim is not Claim.CLAIMED:
-                raise _claim_refusal(claim, order)
-            intent = next(intent for intent in intents if intent.order_id == order_id)
-            # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce))
-            return Placed(await asyncio.shield(task), is_new=True)
+        nonce = secrets.token_hex(8)
+        try:
+            claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
+        except StoreUnavailable as error:
+            _log.warning("order_not_claimed", account=account.name, error=str(error))
+            if error.may_have_run:
+                await self._sending.give_up(intents[0], nonce)
+            raise store_refusal(write=True) from error
+        if claimed.claim is not Claim.CLAIMED:
+            return claimed
+        intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
+        return await self._sending.send(account, market, order, intent, claimed)
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.

@@ -7,21 +7,29 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
 from gateway.journal.entry import MAX_LENGTH
 from gateway.journal.holdings import Holdings
+from gateway.limiter import Passage
+from gateway.limiter.redis_spend import SPENDING
 from gateway.orders.journaling import encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode
 from gateway.store import keys
 from gateway.store.client import Store
-from gateway.store.scripts import Script
+from gateway.store.scripts import Script, lua
+from gateway.store.wire import Argument
 
 KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long a finished order's record is kept: 7 days."""
 
-_CLAIM = Script.load("gateway.orders", "claim.lua")
-_BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
+_LUA = lua("gateway.orders", "now.lua", "claim.lua", "begin_send.lua")
+_CLAIM = Script.calling("claim", _LUA)
+_BEGIN_SEND = Script.calling("begin_send", _LUA)
+ADMITTING = "\n".join((_LUA, lua("gateway.orders", "admit.lua")))
+"""Defines `admit(keys, args)` in Lua, over whatever defines `spend`."""
+_ADMIT = Script.calling("admit", SPENDING, ADMITTING)
 _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
 
@@ -46,6 +54,18 @@ class SendLeave:
     expired: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Answer of `admit`: that of `claim`, then as far as it came."""
+
+    claim: Claim
+    order_id: str
+    leave: SendLeave | None
+    """None: not to be sent yet."""
+    spent: Sequence[int] | None
+    """What `spend` replied, if it was asked."""
+
+
 class Records:
     """The orders of one venue."""
 
@@ -61,13 +81,44 @@ class Records:
 
         All candidates are the same order under different salts. Safe to repeat with the same nonce.
         """
+        names, arguments = self._claiming(candidates, nonce, content, lease_ms)
+        return _claim_of(await self._store.run(_CLAIM, names, arguments))
+
+    async def admit(
+        self,
+        candidates: Sequence[Intent],
+        passage: Passage,
+        *,
+        nonce: str,
+        content: bytes,
+        claim_lease_ms: int,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+    ) -> Admission:
+        """`claim`, what `passage` asks for, and `begin_send`, each if the one before allows it, as one script.
+
+        Safe to repeat with the same nonce, except that the units then are lost until they come back by themselves.
+        """
+        names, arguments = self._claiming(candidates, nonce, content, claim_lease_ms)
+        claimed, begun, spent = await self._store.run(
+            _ADMIT,
+            [*passage.keys, *names],
+            [*passage.arguments, *arguments, clock_difference_ms, window_ms, lease_ms, len(passage.keys)],
+        )
+        leave = None if begun is None else _leave_of(begun)
+        return Admission(*_claim_of(claimed), leave, spent)
+
+    def _claiming(
+        self, candidates: Sequence[Intent], nonce: str, content: bytes, lease_ms: int
+    ) -> tuple[list[str], list[Argument]]:
         first = candidates[0]
         names = [
             keys.client_order(self._venue, first.account, first.owner, first.client_order_id or ""),
             keys.pending_orders(self._venue, first.account),
             keys.recent_orders(self._venue, first.account),
         ]
-        arguments: list[str | bytes | int] = [
+        arguments: list[Argument] = [
             nonce, content, lease_ms, first.valid_until_ms, encode(Result()), KEEP_FINISHED_MS,
         ]  # fmt: skip
         for intent in candidates:
@@ -76,19 +127,18 @@ class Records:
                 keys.order(self._venue, intent.order_id),
             ]
             arguments += [intent.order_id, encode(intent)]
-        answer, order_id, _ = await self._store.run(_CLAIM, names, arguments)
-        return Claim(answer.decode()), order_id.decode()
+        return names, arguments
 
     async def begin_send(
         self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
     ) -> SendLeave:
         """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
-        answer, send_ms, version = await self._store.run(
+        answer = await self._store.run(
             _BEGIN_SEND,
             [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
             [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
         )
-        return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
+        return _leave_of(answer)
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -202,3 +252,13 @@ class Records:
             "ZRANGEBYSCORE", keys.pending_orders(self._venue, account), "-inf", now_ms, "LIMIT", 0, count
         )
         return [order_id.decode() for order_id in ids]
+
+
+def _claim_of(answer: Sequence[bytes]) -> tuple[Claim, str]:
+    claim, order_id = answer
+    return Claim(claim.decode()), order_id.decode()
+
+
+def _leave_of(answer: Sequence[Any]) -> SendLeave:
+    said, send_ms, version = answer
+    return SendLeave(int(send_ms) if said == b"send" else None, int(version), said == b"expired")

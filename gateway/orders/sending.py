@@ -1,7 +1,7 @@
 """Sending a claimed order, once, and settling it by what comes of that.
 
-The limiter's grant → begin_send (durable: fixes the send time) → the one send → settle. What is not certain is called
-unknown; what certainly did not leave frees the id.
+The limiter's grant → begin_send (durable: fixes the send time) → the one send → settle. An order that was admitted with
+its claim has the first two already. What is not certain is called unknown; what certainly did not leave frees the id.
 """
 
 import time
@@ -25,9 +25,10 @@ from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
+from gateway.orders.claiming import Admitted, Claimed, send_window_ms
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
-from gateway.orders.records import Records
+from gateway.orders.records import Claim, Records
 from gateway.orders.settling import Settling, Step, now_ms
 from gateway.orders.withdrawing import Withdrawing
 from gateway.settings import OrderSettings
@@ -54,20 +55,24 @@ class Sending:
         self._withdrawing = withdrawing
         self._settings = settings
 
-    async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
+    async def send(
+        self, account: Account, market: Market, order: NewOrder, intent: Intent, claimed: Claimed
+    ) -> OrderRecord:
         """See a claimed order through to whatever can be known of it.
 
         Raises `Refusal` if it was not sent.
         """
         records = self._records[intent.venue]
-        record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=nonce)
+        record, admitted = _record_of(intent, claimed), claimed.admitted
         clock = self._clocks[intent.venue]
-
-        can = account.venue.capabilities
-        window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
+        window_ms = send_window_ms(account, self._settings)
+        has_begun = False
 
         async def begin_send() -> SendTime:
-            nonlocal record
+            nonlocal record, has_begun
+            if admitted is not None and admitted.grant.is_good and not has_begun:
+                has_begun = True
+                return admitted.send_time
             if not clock.is_measured:  # it was when the order was claimed, and the wait was long
                 raise clock_refusal(intent.venue)
             try:
@@ -75,7 +80,7 @@ class Sending:
                     await self._withdrawing.watch(intent)
                 leave = await records.begin_send(
                     intent,
-                    nonce=nonce,
+                    nonce=claimed.nonce,
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
@@ -91,14 +96,15 @@ class Sending:
                 send_ms=leave.send_ms,
                 window_ms=window_ms,
             )
+            has_begun = True
             return SendTime(leave.send_ms, window_ms)
 
         started = time.perf_counter()
         try:
-            placed = await self._send_once(account, market, order, intent, begin_send)
+            placed = await self._send_once(account, market, order, intent, begin_send=begin_send, admitted=admitted)
         except (Refusal, VenueError) as error:
             # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
-            if isinstance(error, Refusal | NeverSent) or record.state is State.CLAIMED:
+            if isinstance(error, Refusal | NeverSent) or not has_begun:
                 await self._forget(record)
                 metrics.ORDERS.labels(intent.venue, "not_sent").inc()
                 if isinstance(error, Refusal):
@@ -139,16 +145,27 @@ class Sending:
         market: Market,
         order: NewOrder,
         intent: Intent,
+        *,
         begin_send: BeginSend,
+        admitted: Admitted | None,
     ) -> VenueOrder:
         request = order_request(intent, market)
         body = account.trading.encode(request)
         throttle = account.throttle(intent.owner, wait_s(order, intent, self._clocks[intent.venue].redis_time_ms()))
+        if admitted is not None:
+            throttle = throttle.holding(admitted.call, admitted.grant)
         try:
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
             # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
+        finally:
+            if admitted is not None:
+                admitted.grant.leave()
+
+    async def give_up(self, intent: Intent, nonce: str) -> None:
+        """Free the id of an order whose claim was not heard of, if it is there: nothing of it was sent."""
+        await self._forget(_record_of(intent, Claimed(Claim.CLAIMED, intent.order_id, nonce)))
 
     async def _forget(self, record: OrderRecord) -> None:
         """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.
@@ -158,6 +175,22 @@ class Sending:
         await self._settling.take(
             record, lambda current: lifecycle.not_sent(current) if current.nonce == record.nonce else current
         )
+
+
+def _record_of(intent: Intent, claimed: Claimed) -> OrderRecord:
+    """The record, as the claim left it."""
+    record = OrderRecord(
+        intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=claimed.nonce
+    )
+    if (admitted := claimed.admitted) is None:
+        return record
+    return replace(
+        record,
+        state=State.SENT,
+        version=admitted.version,
+        send_ms=admitted.send_time.timestamp_ms,
+        window_ms=admitted.send_time.window_ms,
+    )
 
 
 def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:

@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from importlib import resources
 
 
+def lua(package: str, *files: str) -> str:
+    """Read `files` from `package` and join them: a text that defines what others go on with."""
+    folder = resources.files(package)
+    return "\n".join((folder / file).read_text(encoding="utf-8") for file in files)
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script and the digest by which Redis knows it."""
@@ -20,6 +26,9 @@ class Script:
     @classmethod
     def load(cls, package: str, *files: str) -> "Script":
         """Read `files` from `package` and join them; the last one names the script, the others are its prelude."""
-        folder = resources.files(package)
-        source = "\n".join((folder / file).read_text(encoding="utf-8") for file in files)
-        return cls(files[-1].removesuffix(".lua"), source)
+        return cls(files[-1].removesuffix(".lua"), lua(package, *files))
+
+    @classmethod
+    def calling(cls, function: str, *texts: str) -> "Script":
+        """A script that is one call of `function(keys, arguments)`, which the last of `texts` defines."""
+        return cls(function, "\n".join((*texts, f"return {function}(KEYS, ARGV)\n")))

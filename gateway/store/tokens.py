@@ -85,6 +85,11 @@ class AccountTokens:
         self._refused_generation = 0
         self._refreshing: asyncio.Task[_Kept] | None = None
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether `get` answers at once, without a login or a look at the store."""
+        return self._kept is not None and self._is_good(self._kept)
+
     async def get(self, fetch: FetchToken) -> str:
         """A token good for now; logs in if nobody has. Raises what `fetch` raises."""
         kept = self._kept

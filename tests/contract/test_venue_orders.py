@@ -9,7 +9,7 @@ import pytest
 
 from adapters import errors
 from adapters.common.transport import HttpTransport
-from adapters.contract import Deduplication, Endpoints, OrderLookup, VenueSettings
+from adapters.contract import PLACE, CallKind, Deduplication, Endpoints, OrderLookup, VenueSettings
 from adapters.models import (
     AccountName,
     Liquidity,
@@ -220,6 +220,13 @@ async def test_an_order_signed_too_long_ago_is_refused(rig: Rig) -> None:
     window_ms = max(2000, rig.can.order_window_min_ms)
     with pytest.raises(errors.Unauthorized):
         await rig.place(rig.request(price=await rig.resting_price()), sent_ms_ago=window_ms + 2000)
+
+
+async def test_an_order_is_placed_by_the_one_call_of_that_name(rig: Rig) -> None:
+    rig.throttle.calls.clear()
+    await rig.place(rig.request(price=await rig.resting_price()))
+    assert rig.throttle.calls.count(PLACE) == 1
+    assert [call.kind for call in rig.venue.limits.calls if call.name == PLACE] == [CallKind.ORDER]
 
 
 async def test_what_the_venue_cannot_do_is_refused_before_anything_is_spent(rig: Rig) -> None:

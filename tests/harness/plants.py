@@ -14,42 +14,46 @@ from gateway.fanout.hub import Hub
 from gateway.fanout.ring import Ring, Verdict
 from gateway.feeds.book import Book, Step
 from gateway.limiter import redis_spend
+from gateway.orders import records
 from gateway.store.scripts import Script
 
 PLAIN_BUCKET = """
 -- A bucket that is full at first and refilled evenly with time, whatever became of the calls. In place of `spend.lua`.
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local wanted = ARGV[4] + ARGV[7] + ARGV[10] + ARGV[13]
-local granted, levels, longest = wanted, {}, 0
-for i = 2, #KEYS do
-  local at = 16 + 6 * (i - 2)
-  local limit, period, units = tonumber(ARGV[at]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local kept = redis.call('HMGET', KEYS[i] .. ':plain', 'level', 'seen')
-  local level, seen = tonumber(kept[1]) or limit, tonumber(kept[2]) or now
-  levels[i] = math.min(limit, level + (now - seen) * limit / period)
-  granted = math.min(granted, math.max(0, math.floor(levels[i] / units)))
-  longest = math.max(longest, math.ceil(period * units / limit))
-end
-local reply = {granted, granted < wanted and 1 or 0, longest}
-for i = 2, #KEYS do
-  local level = levels[i] - granted * ARGV[16 + 6 * (i - 2) + 3]
-  redis.call('HSET', KEYS[i] .. ':plain', 'level', level, 'seen', string.format('%.0f', now))
-  redis.call('PEXPIRE', KEYS[i] .. ':plain', 60000)
-  for _, number in ipairs({math.max(0, math.floor(level)), 0, 0, 0, 0}) do
-    reply[#reply + 1] = number
+local function spend(keys, args)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000000 + time[2]
+  local wanted = args[4] + args[7] + args[10] + args[13]
+  local granted, levels, longest = wanted, {}, 0
+  for i = 2, #keys do
+    local at = 16 + 6 * (i - 2)
+    local limit, period, units = tonumber(args[at]), tonumber(args[at + 2]), tonumber(args[at + 3])
+    local kept = redis.call('HMGET', keys[i] .. ':plain', 'level', 'seen')
+    local level, seen = tonumber(kept[1]) or limit, tonumber(kept[2]) or now
+    levels[i] = math.min(limit, level + (now - seen) * limit / period)
+    granted = math.min(granted, math.max(0, math.floor(levels[i] / units)))
+    longest = math.max(longest, math.ceil(period * units / limit))
   end
+  local reply = {granted, granted < wanted and 1 or 0, longest}
+  for i = 2, #keys do
+    local level = levels[i] - granted * args[16 + 6 * (i - 2) + 3]
+    redis.call('HSET', keys[i] .. ':plain', 'level', level, 'seen', string.format('%.0f', now))
+    redis.call('PEXPIRE', keys[i] .. ':plain', 60000)
+    for _, number in ipairs({math.max(0, math.floor(level)), 0, 0, 0, 0}) do
+      reply[#reply + 1] = number
+    end
+  end
+  for call = 1, wanted - granted do
+    reply[#reply + 1] = call * longest
+  end
+  return reply
 end
-for call = 1, wanted - granted do
-  reply[#reply + 1] = call * longest
-end
-return reply
 """
 
 
 def limiter_refills_by_time() -> None:
     """Units come back with time, rather than one period after the answer to the call that took them."""
-    redis_spend._SPEND = Script("spend", PLAIN_BUCKET)
+    redis_spend._SPEND = Script.calling("spend", PLAIN_BUCKET)
+    records._ADMIT = Script.calling("admit", PLAIN_BUCKET, records.ADMITTING)
 
 
 def order_is_sent_again() -> None:

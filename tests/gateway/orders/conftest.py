@@ -22,6 +22,12 @@ def exchange() -> Exchange:
 
 
 @pytest.fixture
+def the_long_way(exchange: Exchange) -> None:
+    """Orders are claimed first, and wait for leave after."""
+    exchange.needs_log_in = True
+
+
+@pytest.fixture
 async def one(orders_redis: RedisProcess, exchange: Exchange) -> AsyncIterator[Replica]:
     async with replica(orders_redis.url, exchange) as running:
         yield running

@@ -28,12 +28,13 @@ from adapters.contract import (
     SendTime,
     Stream,
     Throttle,
+    Token,
     TokenCache,
     Transport,
     Venue,
     VenueAccount,
 )
-from adapters.errors import InvalidRequest, NotSupported, OrderNotFound
+from adapters.errors import InvalidRequest, NeverSent, NotSupported, OrderNotFound
 from adapters.models import (
     AccountName,
     Balance,
@@ -144,6 +145,8 @@ class Exchange:
     reads: list[str] = field(default_factory=list)
     cancels: int = 0
     cancels_take_time: bool = False
+    needs_log_in: bool = False
+    """Whether its calls take a token, which nobody has: then an order is claimed first, and waits for leave after."""
     before_begin_send: Callable[[], Awaitable[None]] = nothing
     before_first_byte: Callable[[], Awaitable[None]] = nothing
     on_arrival: Callable[[], Awaitable[None]] = nothing
@@ -185,7 +188,11 @@ class Exchange:
         return self.open(name)
 
     def open(self, name: AccountName) -> VenueAccount:
-        return VenueAccount(name, trading=_Trading(self), data=_Holdings(self))
+        log_in = self._log_in if self.needs_log_in else None
+        return VenueAccount(name, trading=_Trading(self), data=_Holdings(self), log_in=log_in)
+
+    async def _log_in(self, throttle: Throttle) -> Token:
+        raise NeverSent(self.name, "nobody logs in here")
 
     def of(self, client_id: VenueClientId) -> list[VenueOrder]:
         """All orders under one client id: more than one is a duplicate."""

@@ -69,6 +69,7 @@ def client(
 
 
 BOT = client()
+UNSPENT = LimiterSettings(assume_unspent=True)
 
 
 def limit_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
@@ -150,10 +151,11 @@ async def replica(
     settings: OrderSettings = QUICK,
     name: str = "a",
     is_clock_measured: bool = True,
+    limiter_settings: LimiterSettings = UNSPENT,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
-        limiter = Limiter(store, venue.name, venue.limits, LimiterSettings(assume_unspent=True))
+        limiter = Limiter(store, venue.name, venue.limits, limiter_settings)
         async with limiter, asyncio.TaskGroup() as tasks:
             clock = VenueClock()
             markets = Markets({venue.name: venue}, lambda _: public_throttle(limiter, "crossgate"))

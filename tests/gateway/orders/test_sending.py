@@ -195,6 +195,7 @@ async def test_an_order_waits_no_longer_than_it_is_valid(orders_redis: RedisProc
         assert await narrow.record("second") is None
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_an_order_that_grew_too_old_in_the_queue_is_not_sent(one: Replica) -> None:
     soon_ms = one.exchange.now_ms + 150
 
@@ -211,6 +212,7 @@ async def test_an_order_that_grew_too_old_in_the_queue_is_not_sent(one: Replica)
 # --- replicas that are too slow, or die
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_a_claim_taken_over_while_its_holder_slept_is_never_sent(one: Replica, other: Replica) -> None:
     async def sleep_through_the_lease() -> None:
         await other.abandon(await other.known())
@@ -223,6 +225,7 @@ async def test_a_claim_taken_over_while_its_holder_slept_is_never_sent(one: Repl
     assert await one.record() is None
 
 
+@pytest.mark.usefixtures("the_long_way")
 @pytest.mark.parametrize("is_sent_by_now", [True, False])
 async def test_a_holder_that_slept_does_not_free_the_id_its_successor_claimed(
     one: Replica, other: Replica, is_sent_by_now: bool
@@ -255,6 +258,7 @@ async def test_a_holder_that_slept_does_not_free_the_id_its_successor_claimed(
     assert len(one.exchange.arrivals) == 1
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_a_replica_that_died_after_its_claim_leaves_the_id_free(one: Replica, orders_redis: RedisProcess) -> None:
     gate = asyncio.Event()
 
@@ -351,6 +355,7 @@ async def test_without_redis_nothing_is_sent(alone: Replica, own_redis: RedisPro
     assert alone.exchange.arrivals == []
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_redis_dying_between_claim_and_send_sends_nothing(alone: Replica, own_redis: RedisProcess) -> None:
     async def die() -> None:
         own_redis.kill()
@@ -386,6 +391,7 @@ async def test_redis_dying_after_the_send_hides_no_answer_and_no_order(alone: Re
     assert len(alone.exchange.arrivals) == 1
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_an_unheard_begin_send_sends_nothing_and_is_settled(alone: Replica, own_redis: RedisProcess) -> None:
     """Redis stands still: the script runs when everybody has given up on it."""
 
@@ -430,6 +436,7 @@ async def test_a_redis_that_cannot_write_lets_no_order_out_and_every_cancel(
     assert cancelled.result.status is OrderStatus.CANCELLED
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_a_begin_send_whose_answer_is_lost_frees_the_id(orders_redis: RedisProcess, exchange: Exchange) -> None:
     async with replica(orders_redis.url, exchange) as on:
         begin_send = on.records.begin_send

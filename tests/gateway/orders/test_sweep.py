@@ -85,6 +85,7 @@ async def test_a_record_nobody_can_read_holds_up_no_other(one: Replica) -> None:
     assert await settled(one, sound)
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_a_venue_that_does_not_answer_still_lets_claims_lapse(one: Replica) -> None:
     await lost(one)
     holding = asyncio.Event()

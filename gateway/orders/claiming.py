@@ -1,0 +1,97 @@
+"""Claiming a client's order id; where nobody is before the order, with leave to send it in the same step.
+
+The short way is one trip to Redis. Whatever it does not come to (others wait, the budget is spent, a login is needed)
+is left to the long one: claim, wait for leave, begin_send.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.contract import Call, SendTime
+from adapters.models import VenueName
+from gateway.accounts import Account
+from gateway.clock import VenueClock
+from gateway.limiter import Grant, Passage
+from gateway.orders.record import Intent
+from gateway.orders.records import Claim, Records
+from gateway.settings import OrderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Leave that came with the claim: the record says `sent` already, in this version."""
+
+    call: Call
+    grant: Grant
+    send_time: SendTime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What came of it; `admitted` is None where the long way is left to go."""
+
+    claim: Claim
+    order_id: str
+    nonce: str
+    admitted: Admitted | None = None
+
+
+class Claiming:
+    """Claims the ids of all accounts' orders."""
+
+    def __init__(
+        self,
+        *,
+        records: Mapping[VenueName, Records],
+        clocks: Mapping[VenueName, VenueClock],
+        settings: OrderSettings,
+    ):
+        self._records = records
+        self._clocks = clocks
+        self._settings = settings
+
+    async def claim(
+        self, account: Account, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
+    ) -> Claimed:
+        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`."""
+        passage = account.passage(candidates[0].owner)
+        if passage is None:
+            records = self._records[account.venue.name]
+            claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
+            return Claimed(claim, order_id, nonce)
+        return await self._admit(account, candidates, passage, nonce, content, lease_ms)
+
+    async def _admit(  # noqa: PLR0917  # private to this class
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        passage: Passage,
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+    ) -> Claimed:
+        window_ms = send_window_ms(account, self._settings)
+        admission = await self._records[account.venue.name].admit(
+            candidates,
+            passage,
+            nonce=nonce,
+            content=content,
+            claim_lease_ms=lease_ms,
+            clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
+            window_ms=window_ms,
+            lease_ms=self._settings.claim_lease_ms,
+        )
+        grant = passage.answered(admission.spent) if admission.spent is not None else None
+        leave = admission.leave
+        if grant is None or leave is None or leave.send_ms is None:
+            return Claimed(admission.claim, admission.order_id, nonce)
+        send_time = SendTime(leave.send_ms, window_ms)
+        admitted = Admitted(passage.call, grant, send_time, leave.version)
+        return Claimed(admission.claim, admission.order_id, nonce, admitted)
+
+
+def send_window_ms(account: Account, settings: OrderSettings) -> int:
+    """How long the venue may still accept an order after its send time, as far as it lets us choose."""
+    can = account.venue.capabilities
+    return min(max(settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
