@@ -55,6 +55,7 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
             "canceller": _client("canceller", "cancel", accounts={"main": "account"}),
             "boss": _client("boss", "read", accounts={"main": "account"}),
             "both": _client("both", "read", accounts={"main": "own", "second": "own"}),
+            "auditor": _client("auditor", "admin", accounts={}),
             "homeless": _client("homeless", "read", "trade", accounts={}),
             "fenced": _client("fenced", "read", "trade", ip_allow=["198.51.100.0/24"]),
         },

@@ -196,3 +196,17 @@ def fill_of(record: OrderRecord) -> Fill:
         liquidity=Liquidity.MAKER,
         venue_time_us=1_700_000_000_000_000,
     )
+
+
+async def test_the_audit_is_for_admins_and_shows_everybodys_steps(gateway: Running) -> None:
+    mine = (await gateway.place()).json()["data"]
+    code, error = await gateway.error("GET", "/v1/admin/audit", client="boss", params={"account": "main"})
+    assert (code, error["code"]) == (403, "PERMISSION_DENIED")
+    code, error = await gateway.error("GET", "/v1/admin/audit", client="auditor", params={"account": "none"})
+    assert (code, error["code"]) == (404, "ACCOUNT_NOT_FOUND")
+    page = await data(gateway, "/v1/admin/audit", client="auditor", account="main", order_id=mine["order_id"])
+    assert [(event["client"], event["data"]["order_id"]) for event in page["items"]] == [("bot", mine["order_id"])]
+    assert page["reach"]["oldest_cursor"] <= page["items"][0]["cursor"]
+    assert page["reach"]["archived_to"] is None
+    again = await data(gateway, "/v1/admin/audit", client="auditor", account="main", cursor=page["cursor"])
+    assert mine["order_id"] not in {event["data"].get("order_id") for event in again["items"]}
