@@ -16,20 +16,20 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from adapters.common.transport import HttpTransport
-from adapters.models import VenueName
+from adapters.models import AccountName, VenueName
 from gateway import __version__
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
 from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
-from gateway.journal import Journals
+from gateway.journal import MAX_LENGTH, UNCUT, Archiver, ArchiveTerms, Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
@@ -39,6 +39,7 @@ from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
+from gateway.orders.journaling import spell_out
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
 from gateway.orders.sending import Sending
@@ -103,7 +104,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders):
+    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -195,7 +196,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         MarketFeeds(store, opened, found.find, our_throttle, replica_id=replica, settings=_feed_settings(settings))
     )
     held = Accounts(_accounts(parts.opened, limiters))
-    records = {name: Records(store, name) for name in opened}
+    journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
+    records = {name: Records(store, name, journal_max=journal_max) for name in opened}
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
@@ -226,6 +228,13 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     background.start("dead-man switches", dead_man.run())
     journals = Journals(store)
     background.start("journals", journals.run())
+    if settings.archive.directory is not None:
+        terms = ArchiveTerms(settings.archive.directory, settings.archive.rotate_bytes, settings.archive.rotate_s)
+        for name in opened:
+            archiver = Archiver(
+                store, name, partial(_names_of, held, name), partial(spell_out, name), replica=replica, terms=terms
+            )
+            background.start(f"archive of {name}", archiver.run())
     background.start("token renewals", Renewals(held).run())
     return Services(
         settings=settings,
@@ -260,6 +269,10 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         market_reads=MarketReads(feeds.hub, opened),
         journals=journals,
     )
+
+
+def _names_of(accounts: Accounts, venue: VenueName) -> list[AccountName]:
+    return [account.name for account in accounts.all() if account.venue.name == venue]
 
 
 def _admit_with(tokens: Tokens) -> Admit:

@@ -58,6 +58,7 @@ class Scope(StrEnum):
     READ = "read"
     TRADE = "trade"
     CANCEL = "cancel"
+    ADMIN = "admin"
 
 
 class AccountAccess(StrEnum):
@@ -254,6 +255,14 @@ class FeedConfig(_Section):
     """A topic is kept this long after its last reader left."""
 
 
+class ArchiveConfig(_Section):
+    directory: Path | None = None
+    """Where journals are copied to; every replica must find the same files there. None: they are not."""
+    rotate_bytes: int = Field(default=64 * 2**20, ge=4_096, le=2**30)
+    rotate_s: int = Field(default=86_400, ge=1, le=31 * 86_400)
+    """A file is sealed when it is this large, or this old."""
+
+
 class LogSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["json", "console"] = "json"
@@ -281,6 +290,7 @@ class Settings(BaseSettings):
     limiter: LimiterConfig = LimiterConfig()
     orders: OrderSettings = OrderSettings()
     feeds: FeedConfig = FeedConfig()
+    archive: ArchiveConfig = ArchiveConfig()
     log: LogSettings = LogSettings()
 
     @classmethod

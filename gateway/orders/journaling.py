@@ -3,11 +3,15 @@
 What an order id says is not kept beside it, and fields go by position: a step takes a third of what its record would.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
 
-from adapters.models import Fill
+from adapters.models import Fill, VenueName
 from gateway.journal import positional
-from gateway.journal.entry import Entry
+from gateway.journal.entry import Entry, Kind
+from gateway.journal.holding import decode_holding
+from gateway.numbers import plain
 from gateway.orders.identity import OrderIdentity, spelled_out
 from gateway.orders.record import Intent, OrderRecord, Result, State
 
@@ -64,6 +68,41 @@ def decode_fill(entry: Entry) -> JournaledFill:
     owner = said.pop("owner")
     del said["account"]
     return JournaledFill(order_id, client_order_id, owner, positional.made_of(Fill, values, given=said))
+
+
+def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
+    """Everything an entry says, by name: what an archive keeps. One that cannot be read is kept as it is."""
+    try:
+        match entry.kind:
+            case Kind.ORDER:
+                record = decode_step(entry)
+                return {
+                    **_named(record.intent),
+                    "state": record.state,
+                    "version": record.version,
+                    "created_ms": record.created_ms,
+                    "send_ms": record.send_ms,
+                    **_named(record.result),
+                }
+            case Kind.FILL:
+                told = decode_fill(entry)
+                return {"order_id": told.order_id, "client_order_id": told.client_order_id, **_named(told.fill)}
+            case Kind.POSITION | Kind.BALANCE:
+                holding = decode_holding(entry, venue)
+                held = None if holding.held is None else _named(holding.held)
+                return {"name": holding.name, "venue_time_us": holding.venue_time_us, "held": held}
+    except ValueError:
+        pass
+    return {name.decode(errors="backslashreplace"): _text(value) for name, value in entry.fields.items()}
+
+
+def _named(value: Any) -> dict[str, Any]:
+    named = ((field.name, getattr(value, field.name)) for field in fields(value))
+    return {name: plain(item) if isinstance(item, Decimal) else item for name, item in named}
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
 
 
 def _said_by(order_id: str) -> dict[str, str]:

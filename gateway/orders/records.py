@@ -72,7 +72,8 @@ class Records:
     def __init__(self, store: Store, venue: VenueName, *, journal_max: int = MAX_LENGTH):
         self._store = store
         self._venue = venue
-        self._journal_max = journal_max
+        self.journal_max = journal_max
+        """About how many entries whoever adds one leaves in a journal."""
 
     async def claim(
         self, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
@@ -163,7 +164,7 @@ class Records:
                 KEEP_FINISHED_MS,
                 record.nonce,
                 intent.owner,
-                self._journal_max,
+                self.journal_max,
                 encode_step(replace(record, version=record.version + 1)),
             ],
         )
@@ -178,7 +179,7 @@ class Records:
             [
                 # Venues count the trades of each market by themselves, and both orders of a trade may be ours.
                 f"{order.intent.venue_client_id}:{fill.trade_id}",
-                self._journal_max,
+                self.journal_max,
                 order.intent.owner,
                 encode_fill(order.intent, fill),
                 MAX_LENGTH,
@@ -188,7 +189,7 @@ class Records:
 
     def holdings(self, account: AccountName) -> Holdings:
         """What enters the account's positions and balances into its journal."""
-        return Holdings(self._store, self._venue, account, journal_max=self._journal_max)
+        return Holdings(self._store, self._venue, account, journal_max=self.journal_max)
 
     async def reserved(self, account: AccountName, client_id: VenueClientId) -> OrderRecord | None:
         """The order that a venue's client id stands for, if it is one of ours."""

@@ -208,3 +208,18 @@ def journal_fills(venue: VenueName, account: AccountName) -> str:
 def journal_checkpoint(venue: VenueName, account: AccountName) -> str:
     """A string without expiry: until when (Redis time, ms) the account's stream was surely followed."""
     return _key(venue, "journal", "checkpoint", account)
+
+
+def archive_lease(venue: VenueName) -> str:
+    """A string: the replica and epoch that write the venue's archive; lives as long as the lease."""
+    return _key(venue, "journal", "archive", "lease")
+
+
+def archive_epoch(venue: VenueName) -> str:
+    """A string without expiry, one per venue: the last epoch given out. Lost, it starts over from Redis' own time."""
+    return _key(venue, "journal", "archive", "epoch")
+
+
+def archive_position(venue: VenueName, account: AccountName) -> str:
+    """A string without expiry: the cursor up to which the account's journal has been copied to its archive."""
+    return _key(venue, "journal", "archived", account)

@@ -59,6 +59,7 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
             "canceller": _client("canceller", "cancel", accounts={"main": "account"}),
             "boss": _client("boss", "read", accounts={"main": "account"}),
             "both": _client("both", "read", accounts={"main": "own", "second": "own"}),
+            "auditor": _client("auditor", "admin", accounts={}),
             "homeless": _client("homeless", "read", "trade", accounts={}),
             "signer": {"scopes": ["read", "trade"], "accounts": {"main": "own"}, "signing_key": SIGNERS_KEY},
             "strict": _client("strict", "read", "trade", signing_key=SIGNERS_KEY, sign_writes=True),

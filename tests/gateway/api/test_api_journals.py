@@ -2,16 +2,20 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.models import AccountName, Fill, Liquidity, VenueName
 from gateway.journal import EVERYBODY
+from gateway.journal.archive_files import entries_in
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
 from gateway.store import keys
+from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, fresh_id
+from tests.redis_process import RedisProcess, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -196,3 +200,36 @@ def fill_of(record: OrderRecord) -> Fill:
         liquidity=Liquidity.MAKER,
         venue_time_us=1_700_000_000_000_000,
     )
+
+
+async def test_the_audit_is_for_admins_and_shows_everybodys_steps(gateway: Running) -> None:
+    mine = (await gateway.place()).json()["data"]
+    code, error = await gateway.error("GET", "/v1/admin/audit", client="boss", params={"account": "main"})
+    assert (code, error["code"]) == (403, "PERMISSION_DENIED")
+    code, error = await gateway.error("GET", "/v1/admin/audit", client="auditor", params={"account": "none"})
+    assert (code, error["code"]) == (404, "ACCOUNT_NOT_FOUND")
+    page = await data(gateway, "/v1/admin/audit", client="auditor", account="main", order_id=mine["order_id"])
+    assert [(event["client"], event["data"]["order_id"]) for event in page["items"]] == [("bot", mine["order_id"])]
+    assert page["reach"]["oldest_cursor"] <= page["items"][0]["cursor"]
+    assert page["reach"]["archived_to"] is None
+    again = await data(gateway, "/v1/admin/audit", client="auditor", account="main", cursor=page["cursor"])
+    assert mine["order_id"] not in {event["data"].get("order_id") for event in again["items"]}
+
+
+async def test_with_an_archive_every_entry_is_copied_to_it(tmp_path: Path) -> None:
+    directory = tmp_path / "archive"
+    with RedisProcess() as redis:
+        settings = settings_for(tmp_path, redis.url, archive={"directory": directory})
+        async with gateway_on(settings, redis.url, new_exchange()) as gateway:
+            placed = (await gateway.place()).json()["data"]
+
+            async def is_archived() -> bool:
+                page = await data(gateway, "/v1/admin/audit", client="auditor", account="main")
+                return bool(page["items"]) and page["reach"]["archived_to"] == page["cursor"]
+
+            await eventually(is_archived)
+    entries = list(entries_in(directory / "main"))
+    assert [(entry["kind"], entry["owner"]) for entry in entries] == [("order", "bot")]
+    told = entries[0]["data"]
+    names = ("order_id", "client_order_id", "venue_order_id", "symbol", "price", "status", "version")
+    assert {name: told[name] for name in names} == {name: placed[name] for name in names}
