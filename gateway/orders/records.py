@@ -6,7 +6,7 @@ What a step means is `lifecycle`'s business; here is only how it is written down
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
 from gateway.journal.entry import MAX_LENGTH
@@ -33,6 +33,16 @@ class Claim(StrEnum):
     EXPIRED = "expired"
     FULL = "full"
     """Every candidate of the venue's client id is taken."""
+
+
+class Added(Enum):
+    """What became of entering a trade."""
+
+    ENTERED = 1
+    KNOWN = 0
+    """It was entered before."""
+    OVERTAKEN = -1
+    """Not entered: somebody has written the order since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +125,32 @@ class Records:
         )
         return bool(written)
 
-    async def add_fill(self, order: OrderRecord, fill: Fill) -> bool:
-        """Enter one of our trades into the account's journal, once; False if it is there already. Safe to repeat."""
-        account = order.intent.account
+    async def add_fill(self, order: OrderRecord, fill: Fill) -> Added:
+        """Enter one of our trades into the account's journal, once, and with it the order as it stands then.
+
+        `order` was made from the record at its version, by counting the trade. Safe to repeat.
+        """
+        intent = order.intent
         added = await self._store.run(
             _ADD_FILL,
-            [keys.journal(self._venue, account), keys.journal_fills(self._venue, account)],
+            [
+                keys.journal(self._venue, intent.account),
+                keys.journal_fills(self._venue, intent.account),
+                keys.order(self._venue, intent.order_id),
+            ],
             [
                 # Venues count the trades of each market by themselves, and both orders of a trade may be ours.
-                f"{order.intent.venue_client_id}:{fill.trade_id}",
+                f"{intent.venue_client_id}:{fill.trade_id}",
                 MAX_LENGTH,
-                order.intent.owner,
-                order.intent.order_id,
+                intent.owner,
+                intent.order_id,
                 encode_fill(fill),
+                order.version,
+                order.nonce,
+                encode(order.result),
             ],
         )
-        return bool(added)
+        return Added(added)
 
     async def reserved(self, account: AccountName, client_id: VenueClientId) -> OrderRecord | None:
         """The order that a venue's client id stands for, if it is one of ours."""

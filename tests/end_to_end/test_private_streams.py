@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.cli.stack import Stack
-from tests.end_to_end.bots import Bot, VenueControl
+from tests.end_to_end.bots import Bot, VenueControl, eventually
 
 
 @asynccontextmanager
@@ -75,6 +75,12 @@ async def test_a_fill_names_its_order_and_its_fee(stack: Stack, bot: Bot, token:
         assert fill["order_id"] == order["order_id"]
         assert (fill["side"], fill["liquidity"], fill["symbol"]) == ("buy", "taker", order["symbol"])
         assert float(fill["fee"]) > 0
+
+    async def has_fee() -> bool:
+        shown = await bot.find(body["client_order_id"])
+        return (shown["fee"], shown["fee_asset"]) == (fill["fee"], fill["fee_asset"])
+
+    await eventually(has_fee, what="the order shows what its trade cost")
 
 
 async def test_a_client_that_was_away_learns_what_happened(stack: Stack, bot: Bot, token: str) -> None:

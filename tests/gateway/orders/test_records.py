@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.models import AccountName, Fill, Liquidity, OrderStatus, VenueClientId, VenueName, VenueOrderId
+from adapters.models import AccountName, OrderStatus, VenueClientId, VenueName
 from gateway.orders import lifecycle
 from gateway.orders.record import Intent, OrderRecord, State
-from gateway.orders.records import KEEP_FINISHED_MS, Claim, Records
+from gateway.orders.records import KEEP_FINISHED_MS, Added, Claim, Records
 from gateway.store import keys
 from gateway.store.client import Store
-from tests.gateway.orders.samples import INTENT
+from tests.gateway.orders.samples import FILL, INTENT
 from tests.redis_process import RedisProcess
 
 ACCOUNT = AccountName("main")
@@ -260,16 +260,20 @@ async def test_the_result_is_written_with_the_state(kept: Kept) -> None:
 
 async def test_a_trade_is_entered_once_for_each_of_its_orders(kept: Kept) -> None:
     """Venues number the trades of each market by themselves, so that two may have the same id."""
-    fill = Fill(
-        venue=kept.venue, symbol=INTENT.symbol, venue_order_id=VenueOrderId("9"), venue_client_id=None, trade_id="1",
-        side=INTENT.side, price=Decimal(100), quantity=Decimal(1), fee=Decimal(0), fee_asset="USDC",
-        liquidity=Liquidity.TAKER, venue_time_us=1,
-    )  # fmt: skip
     one, other = kept.intent("one"), kept.intent("other")
     for intent in (one, other):
         await kept.claim(intent)
-    assert [await kept.records.add_fill(await kept.get(one), fill) for _ in range(2)] == [True, False]
-    assert [await kept.records.add_fill(await kept.get(other), fill) for _ in range(2)] == [True, False]
+    for intent in (one, other):
+        added = [await kept.records.add_fill(await kept.get(intent), FILL) for _ in range(2)]
+        assert added == [Added.ENTERED, Added.KNOWN]
+
+
+async def test_a_trade_of_an_order_whose_record_is_gone_is_entered_alone(kept: Kept) -> None:
+    await kept.claim()
+    record = await kept.get()
+    await kept.records.write(lifecycle.not_sent(record))
+    assert await kept.records.add_fill(record, FILL) is Added.ENTERED
+    assert await kept.records.get(record.intent.order_id) is None
 
 
 async def test_recent_orders_come_newest_first(kept: Kept) -> None:
