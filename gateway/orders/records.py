@@ -18,6 +18,9 @@ from gateway.store.scripts import Script
 KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long a finished order's record is kept: 7 days."""
 
+_SAME_TIME_MAX = 1_000
+"""More orders than an account can be sent within one millisecond."""
+
 _CLAIM = Script.load("gateway.orders", "claim.lua")
 _BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
 _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
@@ -33,6 +36,14 @@ class Claim(StrEnum):
     EXPIRED = "expired"
     FULL = "full"
     """Every candidate of the venue's client id is taken."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an order stands among those of its account: by when it was accepted, then by its id."""
+
+    created_ms: int
+    order_id: str
 
 
 class Added(Enum):
@@ -195,12 +206,26 @@ class Records:
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
 
-    async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
-        """Order ids, newest first."""
-        ids = await self._store.command(
-            "ZREVRANGE", keys.recent_orders(self._venue, account), offset, offset + count - 1
+    async def recent(
+        self, account: AccountName, *, count: int, before: Place | None = None, since_ms: int = 0
+    ) -> list[Place]:
+        """Where the account's orders stand in its list, newest first; fewer than `count` are all there are.
+
+        Only those after `before` in that order, and accepted at or after `since_ms`.
+        """
+        newest: int | str = "+inf" if before is None else before.created_ms
+        found = await self._store.command(
+            "ZREVRANGEBYSCORE",
+            keys.recent_orders(self._venue, account),
+            newest,
+            since_ms,
+            "WITHSCORES",
+            "LIMIT",
+            0,
+            count + (0 if before is None else _SAME_TIME_MAX),
         )
-        return [order_id.decode() for order_id in ids]
+        places = [Place(int(at), name.decode()) for name, at in found]
+        return [place for place in places if before is None or place < before][:count]
 
     async def unended(self, account: AccountName) -> list[str]:
         """Ids of orders that have not ended. None is missed that goes from on its way to resting meanwhile."""

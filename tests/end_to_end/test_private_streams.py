@@ -133,3 +133,18 @@ async def test_private_channels_need_a_token_and_a_real_cursor(stack: Stack, bot
     async with socket_of(stack, token) as socket:
         error = (await subscribe(socket, "orders", bot.account, "yesterday"))["error"]
         assert (error["code"], error["field"]) == ("INVALID_PARAMETER", "after")
+
+
+async def test_a_grant_on_the_whole_account_hears_all_of_it(
+    stack: Stack, bot: Bot, client_secrets: Mapping[str, str]
+) -> None:
+    answer = await bot.ask(
+        "POST", "/v1/auth/token", {"api_key": "supervisor", "api_secret": client_secrets["supervisor"]}
+    )
+    async with socket_of(stack, answer["token"]) as orders, socket_of(stack, answer["token"]) as fills:
+        for socket, channel in ((orders, "orders"), (fills, "fills")):
+            assert (await subscribe(socket, channel, bot.account))["type"] == "replay_complete"
+        body = bot.order(price=await bot.taking_price(), time_in_force="IOC")
+        order = await bot.ask("POST", "/v1/orders", body, status=201)
+        assert (await until(orders, body["client_order_id"], "filled"))["data"]["client"] == "demo-bot"
+        assert (await receive(fills))["data"]["order_id"] == order["order_id"]
