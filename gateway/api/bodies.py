@@ -24,7 +24,8 @@ Plain = Annotated[
 ]
 """A decimal on its way out."""
 
-TimeMs = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
+TIME_MAX_MS = 9_999_999_999_999
+TimeMs = Annotated[int, Field(ge=0, le=TIME_MAX_MS)]
 
 
 class Body(BaseModel):

@@ -222,6 +222,9 @@ class Order(Shape):
     filled_quantity: Plain
     remaining_quantity: Plain | None
     average_price: Plain | None
+    fee: Plain | None
+    """What the trades seen so far cost, positive when paid; null while there are none, or if in several assets."""
+    fee_asset: str | None
     unknown: UnknownState | None
     cancel: CancelProgress | None
     labels: list[str]
@@ -265,6 +268,8 @@ class Order(Shape):
             filled_quantity=result.filled_quantity,
             remaining_quantity=remaining,
             average_price=result.average_price,
+            fee=None if result.fee is None else result.fee[1],
+            fee_asset=None if result.fee is None else result.fee[0],
             unknown=UnknownState(since=result.unknown_since_ms, settles_by=settles_by_ms, evidence=result.unknown_cause)
             if is_unknown
             else None,

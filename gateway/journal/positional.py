@@ -4,7 +4,7 @@ A dataclass kept so may get more fields at its end, with defaults; one in betwee
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -34,10 +34,20 @@ def values_of(value: Any, *, without: Collection[str] = ()) -> list[Any]:
         if field.name in without:
             continue
         item = getattr(value, field.name)
-        kept.append(plain(item) if isinstance(item, Decimal) else item)
+        kept.append(_plain(item))
         if field.default is MISSING or item != field.default:
             needed = len(kept)
     return kept[:needed]
+
+
+def _plain(item: Any) -> Any:
+    """A number in plain notation; a dataclass by name, without what is as by default."""
+    if isinstance(item, Decimal):
+        return plain(item)
+    if is_dataclass(item):
+        named = ((field, getattr(item, field.name)) for field in fields(item))
+        return {one.name: _plain(value) for one, value in named if one.default is MISSING or value != one.default}
+    return item
 
 
 def made_of(kind: type[T], values: Sequence[Any], *, given: Mapping[str, Any]) -> T:

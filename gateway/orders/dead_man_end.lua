@@ -18,6 +18,7 @@ if kept then
   end
   redis.call("HSET", KEYS[1], ARGV[1], cjson.encode(switch))
 end
-redis.call("XADD", KEYS[3], "MAXLEN", "~", ARGV[6], "*", "kind", "dead_man", "owner", ARGV[5], "state", "done",
-  "session", ARGV[1], "exempt", ARGV[7], "fired_ms", ARGV[3], "cancelled", ARGV[4])
+redis.call("XADD", KEYS[3], "MAXLEN", "~", ARGV[6], "*", "kind", "dead_man", "owner", ARGV[5], "data",
+  cjson.encode({ state = "done", session = ARGV[1], exempt = ARGV[7], fired_at = tonumber(ARGV[3]),
+    cancelled = tonumber(ARGV[4]) }))
 return 1

@@ -21,6 +21,6 @@ switch.fired_ms, switch.cancelled, switch.firings = now_ms, nil, switch.firings 
 redis.call("HSET", KEYS[1], ARGV[1], cjson.encode(switch))
 redis.call("PEXPIRE", KEYS[1], ARGV[5])
 redis.call("ZADD", KEYS[3], 0, string.format("%d/%s/%s", now_ms, ARGV[2], exempt))
-redis.call("XADD", KEYS[4], "MAXLEN", "~", ARGV[4], "*", "kind", "dead_man", "owner", ARGV[3], "state", "fired",
-  "session", ARGV[1], "exempt", exempt, "fired_ms", now_ms)
+redis.call("XADD", KEYS[4], "MAXLEN", "~", ARGV[4], "*", "kind", "dead_man", "owner", ARGV[3], "data",
+  cjson.encode({ state = "fired", session = ARGV[1], exempt = exempt, fired_at = now_ms }))
 return now_ms

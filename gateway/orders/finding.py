@@ -1,7 +1,7 @@
 """Looking orders up: one by our id, one by the bot's own id, many of an account."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +13,7 @@ from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.record import OrderRecord, State
-from gateway.orders.records import Records
+from gateway.orders.records import Place, Records
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.translation import store_refusal
@@ -24,8 +24,8 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Listing:
     records: Sequence[OrderRecord]
-    is_complete: bool
-    """False: there are older orders that were not looked at."""
+    looked_to_ms: int | None
+    """None: there are no older orders. Else those accepted before this time were not looked at."""
     is_fresh: bool
     """Open ones were compared with the venue just now."""
 
@@ -56,37 +56,55 @@ class Finding:
             raise order_not_found(order_id)
         return await self._refreshed(account, record, client)
 
-    async def by_client_order_id(self, client: Client, account_name: str, client_order_id: str) -> OrderRecord:
-        """The record of the bot's own id, as it stands; asking never places."""
+    async def by_client_order_id(
+        self, client: Client, account_name: str, client_order_id: str, *, owner: str | None = None
+    ) -> OrderRecord:
+        """The record of a bot's own id, as it stands; asking never places. `owner` None: the client itself."""
         account = self._accounts.get(account_name, client)
-        try:
-            record = await self._records[account.venue.name].by_client_order_id(
-                account.name, client.name, client_order_id
-            )
-        except StoreUnavailable as error:
-            raise store_refusal(write=False) from error
+        owner = owner or client.name
+        record = None
+        if client.sees(account.name, owner):  # else it answers as if there were none
+            try:
+                record = await self._records[account.venue.name].by_client_order_id(
+                    account.name, owner, client_order_id
+                )
+            except StoreUnavailable as error:
+                raise store_refusal(write=False) from error
         if record is None:
             raise Refusal(
                 Code.ORDER_NOT_FOUND,
-                f"no order of this client on {account.name} has the client_order_id {client_order_id!r}",
+                f"no order of {owner} that this client may see has the client_order_id {client_order_id[:64]!r} on "
+                f"{account.name}",
                 field="client_order_id",
                 details={"absence_verified": False},
             )
         return record
 
     async def list(
-        self, client: Client, account_name: str, wanted: Callable[[OrderRecord], bool], *, scan_max: int = 1_000
+        self,
+        client: Client,
+        account_name: str,
+        wanted: Callable[[OrderRecord], bool],
+        *,
+        before: Place | None = None,
+        since_ms: int = 0,
+        scan_max: int = 1_000,
     ) -> Listing:
         """The account's orders that this client may see and that are wanted, newest first.
 
-        Open ones are compared with the venue first, in as few calls as it takes.
+        Only those after `before` in that order, and accepted at or after `since_ms`. Open ones are compared with the
+        venue first, in as few calls as it takes.
         """
         account = self._accounts.get(account_name, client)
         try:
-            records, is_complete = await self._scan(account, client, scan_max)
+            places = await self._records[account.venue.name].recent(
+                account.name, before=before, since_ms=since_ms, count=scan_max
+            )
+            looked_at, looked_to_ms = _whole_times(places, scan_max)
+            records = await self._visible(account, client, (place.order_id for place in looked_at))
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
-        visible = [record for record in records if record and client.sees(account.name, record.intent.owner)]
+        visible = [record for record in records if client.sees(account.name, record.intent.owner)]
         unsettled = [record for record in visible if record.state is State.LIVE]
         is_fresh = True
         try:
@@ -100,30 +118,22 @@ class Finding:
             _log.info("orders_not_compared", account=account.name, error=str(error))
             current, is_fresh = {}, False
         visible = [current.get(record.intent.order_id, record) for record in visible]
-        return Listing([record for record in visible if wanted(record)], is_complete, is_fresh)
+        return Listing([record for record in visible if wanted(record)], looked_to_ms, is_fresh)
 
-    async def open(self, client: Client, account: Account, *, count: int = 5_000) -> Listing:
+    async def open(self, client: Client, account: Account) -> Sequence[OrderRecord]:
         """The account's orders that rest or are unknown and that this client may see.
 
         As the records stand: the venue is not asked. Raises `StoreUnavailable`.
         """
-        records = self._records[account.venue.name]
-        ids = self._seen_by(client, account, await records.unended(account.name))
-        found = await asyncio.gather(*(records.get(order_id) for order_id in ids[:count]))
-        wanted = {State.LIVE, State.UNKNOWN}
-        shown = [record for record in found if record and record.state in wanted]
-        return Listing(shown, is_complete=len(ids) <= count, is_fresh=False)
+        found = await self._visible(account, client, await self._records[account.venue.name].unended(account.name))
+        return [record for record in found if record.state in {State.LIVE, State.UNKNOWN}]
 
-    def _seen_by(self, client: Client, account: Account, ids: Sequence[str]) -> Sequence[str]:
-        """The id itself says whose it is: what this client may not see is not even read."""
-        return [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
-
-    async def _scan(self, account: Account, client: Client, scan_max: int) -> tuple[Sequence[OrderRecord | None], bool]:
-        """This client's among the newest orders of the account, and whether these were all of the account's."""
+    async def _visible(self, account: Account, client: Client, ids: Iterable[str]) -> Sequence[OrderRecord]:
+        """The orders that this client may see."""
         records = self._records[account.venue.name]
-        ids = await records.recent(account.name, offset=0, count=scan_max)
-        mine = self._seen_by(client, account, ids)
-        return await asyncio.gather(*(records.get(order_id) for order_id in mine)), len(ids) < scan_max
+        # The id itself says whose it is: what this client may not see is not even read.
+        mine = [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
+        return [one for one in await asyncio.gather(*(records.get(order_id) for order_id in mine)) if one is not None]
 
     async def _refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:
         if record.state is not State.LIVE:
@@ -161,6 +171,15 @@ class Finding:
             return await self._records[venue].get(order_id)
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
+
+
+def _whole_times(places: Sequence[Place], asked: int) -> tuple[Sequence[Place], int | None]:
+    """All of them; if there are more, up to where every order accepted in the same millisecond is among them."""
+    if len(places) < asked:
+        return places, None
+    cut_ms = places[-1].created_ms
+    whole = [place for place in places if place.created_ms > cut_ms]
+    return (whole, cut_ms + 1) if whole else (places, cut_ms)
 
 
 def order_not_found(order_id: str) -> Refusal:

@@ -98,9 +98,9 @@ class Following:
             record = await self._find(order)
             if record is None:
                 return
+            if fill is not None:  # first, so that the order's last state is told with all its fees
+                await self._settling.filled(record, fill)
             await self._settling.seen(record, order, "private stream")
-            if fill is not None:
-                await self._records.add_fill(record, fill)
         except StoreUnavailable as error:
             # The record still says what it said; the next connection, or the sweep, finds the order again.
             _log.warning("order_event_not_kept", account=self._account.name, error=str(error))
@@ -108,7 +108,7 @@ class Following:
     async def _take_fill(self, fill: Fill) -> None:
         try:
             if record := await self._find(fill):
-                await self._records.add_fill(record, fill)
+                await self._settling.filled(record, fill)
         except StoreUnavailable as error:
             _log.warning("fill_not_kept", account=self._account.name, error=str(error))
 

@@ -3,7 +3,7 @@
 What an order id says is not kept beside it, and fields go by position: a step takes a third of what its record would.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -97,8 +97,13 @@ def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
 
 
 def _named(value: Any) -> dict[str, Any]:
-    named = ((field.name, getattr(value, field.name)) for field in fields(value))
-    return {name: plain(item) if isinstance(item, Decimal) else item for name, item in named}
+    return {field.name: _spelled(getattr(value, field.name)) for field in fields(value)}
+
+
+def _spelled(item: Any) -> Any:
+    if isinstance(item, Decimal):
+        return plain(item)
+    return _named(item) if is_dataclass(item) else item
 
 
 def _text(value: bytes) -> str:

@@ -2,15 +2,18 @@
 
 Rules:
 
-- *done* is never left, and nothing in it changes but that a cancel which ended it may be told late.
+- *done* is never left, and nothing in it changes but that the cancel which ended it, and the fees of its trades, may be
+  told late.
 - Only positive evidence (the venue shows the order) or its definite no settles a *sent* or *unknown* order; a failure
   to find it does not, unless `absent` proves it.
 - What has been filled never shrinks: sources lag, and an older view adds nothing.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
-from adapters.models import OrderStatus, VenueOrder
+from adapters.models import Fill, OrderStatus, VenueOrder
+from gateway.numbers import EXACT
 from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, State
 
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
@@ -113,6 +116,13 @@ def look_again_in_ms(record: OrderRecord, *, now_ms: int, settles_by_ms: int, co
         doubled_ms = now_ms - (result.unknown_since_ms or now_ms)
         useful_ms = min(doubled_ms, settles_by_ms - now_ms) if now_ms <= settles_by_ms else doubled_ms
     return min(max(useful_ms + _LOOK_MARGIN_MS, _LOOK_MIN_MS), _LOOK_MAX_MS)
+
+
+def charged(record: OrderRecord, fill: Fill) -> OrderRecord:
+    """One of its trades, which was not counted before, cost a fee."""
+    fees = dict(record.result.fees)
+    fees[fill.fee_asset] = EXACT.add(fees.get(fill.fee_asset, Decimal(0)), fill.fee)
+    return record.with_result(record.state, replace(record.result, fees=tuple(sorted(fees.items()))))
 
 
 def cancel_taken(record: OrderRecord, *, now_ms: int) -> OrderRecord:

@@ -109,6 +109,13 @@ class Result:
     """When every source first agreed, late enough, that the venue never had it."""
     cancel: CancelState | None = None
     cancel_ms: int | None = None
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    """What the trades seen so far cost, by asset; negative where they paid a rebate."""
+
+    @property
+    def fee(self) -> tuple[str, Decimal] | None:
+        """Asset and amount; None while no trade was seen, or where they were charged in several assets."""
+        return self.fees[0] if len(self.fees) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

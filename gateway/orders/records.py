@@ -6,7 +6,7 @@ What a step means is `lifecycle`'s business; here is only how it is written down
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
@@ -30,6 +30,9 @@ _BEGIN_SEND = Script.calling("begin_send", _LUA)
 ADMITTING = "\n".join((_LUA, lua("gateway.orders", "admit.lua")))
 """Defines `admit(keys, args)` in Lua, over whatever defines `spend`."""
 _ADMIT = Script.calling("admit", SPENDING, ADMITTING)
+_SAME_TIME_MAX = 1_000
+"""More orders than an account can be sent within one millisecond."""
+
 _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
 
@@ -43,6 +46,24 @@ class Claim(StrEnum):
     EXPIRED = "expired"
     FULL = "full"
     """Every candidate of the venue's client id is taken."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an order stands among those of its account: by when it was accepted, then by its id."""
+
+    created_ms: int
+    order_id: str
+
+
+class Added(Enum):
+    """What became of entering a trade."""
+
+    ENTERED = 1
+    KNOWN = 0
+    """It was entered before."""
+    OVERTAKEN = -1
+    """Not entered: somebody has written the order since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +191,33 @@ class Records:
         )
         return bool(written)
 
-    async def add_fill(self, order: OrderRecord, fill: Fill) -> bool:
-        """Enter one of our trades into the account's journal, once; False if it is there already. Safe to repeat."""
-        account = order.intent.account
+    async def add_fill(self, order: OrderRecord, fill: Fill) -> Added:
+        """Enter one of our trades into the account's journal, once, and with it the order as it stands then.
+
+        `order` was made from the record at its version, by counting the trade. Safe to repeat.
+        """
+        intent = order.intent
         added = await self._store.run(
             _ADD_FILL,
-            [keys.journal(self._venue, account), keys.journal_fills(self._venue, account)],
+            [
+                keys.journal(self._venue, intent.account),
+                keys.journal_fills(self._venue, intent.account),
+                keys.order(self._venue, intent.order_id),
+            ],
             [
                 # Venues count the trades of each market by themselves, and both orders of a trade may be ours.
-                f"{order.intent.venue_client_id}:{fill.trade_id}",
+                f"{intent.venue_client_id}:{fill.trade_id}",
                 self.journal_max,
-                order.intent.owner,
-                encode_fill(order.intent, fill),
+                intent.owner,
+                encode_fill(intent, fill),
                 MAX_LENGTH,
+                order.version,
+                order.nonce,
+                encode(order.result),
+                encode_step(replace(order, version=order.version + 1)),
             ],
         )
-        return bool(added)
+        return Added(added)
 
     def holdings(self, account: AccountName) -> Holdings:
         """What enters the account's positions and balances into its journal."""
@@ -234,12 +266,26 @@ class Records:
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
 
-    async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
-        """Order ids, newest first."""
-        ids = await self._store.command(
-            "ZREVRANGE", keys.recent_orders(self._venue, account), offset, offset + count - 1
+    async def recent(
+        self, account: AccountName, *, count: int, before: Place | None = None, since_ms: int = 0
+    ) -> list[Place]:
+        """Where the account's orders stand in its list, newest first; fewer than `count` are all there are.
+
+        Only those after `before` in that order, and accepted at or after `since_ms`.
+        """
+        newest: int | str = "+inf" if before is None else before.created_ms
+        found = await self._store.command(
+            "ZREVRANGEBYSCORE",
+            keys.recent_orders(self._venue, account),
+            newest,
+            since_ms,
+            "WITHSCORES",
+            "LIMIT",
+            0,
+            count + (0 if before is None else _SAME_TIME_MAX),
         )
-        return [order_id.decode() for order_id in ids]
+        places = [Place(int(at), name.decode()) for name, at in found]
+        return [place for place in places if before is None or place < before][:count]
 
     async def unended(self, account: AccountName) -> list[str]:
         """Ids of orders that have not ended. None is missed that goes from on its way to resting meanwhile."""

@@ -14,7 +14,7 @@ from gateway.errors import StoreUnavailable
 from gateway.orders import lifecycle
 from gateway.orders.evidence import gather
 from gateway.orders.record import OrderRecord
-from gateway.orders.records import Records
+from gateway.orders.records import Added, Records
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
 
@@ -117,6 +117,12 @@ class Settling:
     async def seen(self, record: OrderRecord, order: VenueOrder, source: str) -> OrderRecord:
         """Settle an order by what the venue showed of it."""
         return await self.take(record, lambda current: lifecycle.seen(current, order, source=source))
+
+    async def filled(self, record: OrderRecord, fill: Fill) -> None:
+        """One of an order's trades: counted once, however often it is told. Raises `StoreUnavailable`."""
+        records = self._records[record.intent.venue]
+        while await records.add_fill(lifecycle.charged(record, fill), fill) is Added.OVERTAKEN:
+            record = await records.get(record.intent.order_id) or record
 
     async def _missing(self, record: OrderRecord, asked_ms: int, answered_ms: int) -> OrderRecord:
         return await self.take(

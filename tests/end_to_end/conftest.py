@@ -13,6 +13,7 @@ OTHER_CLIENTS: Mapping[str, dict[str, Any]] = {
     "reader": {"scopes": ["read"], "accounts": {"bp-desk-a": "own"}},
     "elsewhere": {"scopes": ["read", "trade"], "accounts": {"bp-desk-a": "own"}, "ip_allow": ["203.0.113.0/24"]},
     "neighbour": {"scopes": ["read", "trade"], "accounts": {"bp-desk-a": "own"}},
+    "supervisor": {"scopes": ["read", "cancel"], "accounts": {"bp-desk-a": "account"}},
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.cli.stack import Stack
-from tests.end_to_end.bots import Bot, VenueControl
+from tests.end_to_end.bots import Bot, VenueControl, eventually
 
 
 @asynccontextmanager
@@ -75,6 +75,12 @@ async def test_a_fill_names_its_order_and_its_fee(stack: Stack, bot: Bot, token:
         assert fill["order_id"] == order["order_id"]
         assert (fill["side"], fill["liquidity"], fill["symbol"]) == ("buy", "taker", order["symbol"])
         assert float(fill["fee"]) > 0
+
+    async def has_fee() -> bool:
+        shown = await bot.find(body["client_order_id"])
+        return (shown["fee"], shown["fee_asset"]) == (fill["fee"], fill["fee_asset"])
+
+    await eventually(has_fee, what="the order shows what its trade cost")
 
 
 async def test_a_client_that_was_away_learns_what_happened(stack: Stack, bot: Bot, token: str) -> None:
@@ -144,3 +150,18 @@ async def test_what_an_account_holds_is_told_as_it_changes(stack: Stack, bot: Bo
         "GET", f"/v1/accounts/{bot.account}/events?kind=balance&limit=100&after={message['cursor']}"
     )
     assert {event["client"] for event in history["items"]} <= {None}
+
+
+async def test_a_grant_on_the_whole_account_hears_all_of_it(
+    stack: Stack, bot: Bot, client_secrets: Mapping[str, str]
+) -> None:
+    answer = await bot.ask(
+        "POST", "/v1/auth/token", {"api_key": "supervisor", "api_secret": client_secrets["supervisor"]}
+    )
+    async with socket_of(stack, answer["token"]) as orders, socket_of(stack, answer["token"]) as fills:
+        for socket, channel in ((orders, "orders"), (fills, "fills")):
+            assert (await subscribe(socket, channel, bot.account))["type"] == "replay_complete"
+        body = bot.order(price=await bot.taking_price(), time_in_force="IOC")
+        order = await bot.ask("POST", "/v1/orders", body, status=201)
+        assert (await until(orders, body["client_order_id"], "filled"))["data"]["client"] == "demo-bot"
+        assert (await receive(fills))["data"]["order_id"] == order["order_id"]

@@ -40,8 +40,6 @@ class Snapshot(Shape):
     """Where the journal stood before anything else was read: all the rest is as new, or newer."""
     orders: list[Order]
     """Those that rest, and those whose fate is unknown."""
-    orders_complete: bool
-    """False: there are more than are shown."""
     positions: list[Position]
     balances: list[Balance]
 
@@ -96,7 +94,7 @@ async def snapshot(the: TheServices, client: Reader, account: str) -> Response:
     found = the.accounts.get(account, client)
     try:
         cursor = await newest_cursor(the.store, keys.journal(found.venue.name, found.name))
-        listing = await the.finding.open(client, found)
+        records = await the.finding.open(client, found)
     except StoreUnavailable as error:
         raise store_refusal(write=False) from error
     as_of_us = time.time_ns() // 1_000
@@ -107,8 +105,7 @@ async def snapshot(the: TheServices, client: Reader, account: str) -> Response:
         account=found.name,
         venue=found.venue.name,
         cursor=cursor,
-        orders=[Order.of(record, settles_by_ms=the.settling.settles_by_ms(record)) for record in listing.records],
-        orders_complete=listing.is_complete,
+        orders=[Order.of(record, settles_by_ms=the.settling.settles_by_ms(record)) for record in records],
         positions=[Position.of(one) for one in positions],
         balances=[Balance.of(one) for one in balances],
     )

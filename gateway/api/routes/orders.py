@@ -1,5 +1,6 @@
 """`/v1/orders`, and orders by the bot's own id: placed at most once, looked up, cancelled."""
 
+import re
 import secrets
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.models import OrderStatus
 from gateway.api.answers import ERRORS, meta_of, ok
-from gateway.api.bodies import Answer, Page, page_of
+from gateway.api.bodies import TIME_MAX_MS, Answer, Page, page_of
 from gateway.api.context import now_ms
 from gateway.api.deps import (
     Canceller,
@@ -25,9 +26,11 @@ from gateway.auth.grants import Client
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.cancelling import NotCancellable
 from gateway.orders.finding import Listing
+from gateway.orders.identity import ORDER_ID_MAX
 from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placed
 from gateway.orders.record import OrderRecord, State
+from gateway.orders.records import Place
 from gateway.services import Services
 
 router = APIRouter(tags=["orders"], responses=ERRORS)
@@ -38,8 +41,29 @@ StatusFilter = Annotated[
     Query(max_length=200, description="One or more statuses, separated by commas; `open` means all that rest."),
 ]
 
+Owner = Annotated[
+    str | None,
+    Query(
+        alias="client",
+        max_length=64,
+        description="Whose id it is, for who sees the whole account; by default one's own.",
+    ),
+]
+FromMs = Annotated[int, Query(alias="from", ge=0, le=TIME_MAX_MS, description="Accepted at or after this time, ms.")]
+ToMs = Annotated[
+    int | None, Query(alias="to", ge=0, le=TIME_MAX_MS, description="Accepted at or before this time, ms.")
+]
+
+_CURSOR = re.compile(r"[0-9]{1,16}(\.[A-Za-z0-9_-]{1,400})?", re.ASCII)
 _OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIAL_FILLED, "unknown"})
 _STATUSES = frozenset(OrderStatus) | {"unknown"}
+
+
+class OrderPage(Page[Order]):
+    """A page of orders; the list may grow at its head while it is read."""
+
+    cursor: str | None
+    """Where the list goes on, whatever has come to it since; null at its end."""
 
 
 @router.post("/v1/orders", response_model=Answer[Order], status_code=201, openapi_extra=openapi_body(PlaceOrder))
@@ -59,14 +83,18 @@ async def validate(the: TheServices, client: Trader, body: PlaceBody) -> Respons
     return ok(Validated, Validated())
 
 
-@router.get("/v1/orders", response_model=Answer[Page[Order]])
+@router.get("/v1/orders", response_model=Answer[OrderPage])
 async def orders(
     the: TheServices,
     client: Reader,
     account: Annotated[str, Query(max_length=64)],
     symbol: Annotated[str | None, Query(max_length=64)] = None,
     status: StatusFilter = None,
+    order_id: Annotated[str | None, Query(max_length=ORDER_ID_MAX)] = None,
     client_order_id: Annotated[str | None, Query(max_length=64)] = None,
+    from_ms: FromMs = 0,
+    to_ms: ToMs = None,
+    cursor: Annotated[str | None, Query(max_length=450, description="Only what follows; from an earlier page.")] = None,
     page: PageNumber = 1,
     limit: PageLimit = 20,
 ) -> Response:
@@ -78,15 +106,17 @@ async def orders(
     def wanted(record: OrderRecord) -> bool:
         return (
             (wanted_symbol is None or record.intent.symbol == wanted_symbol)
+            and (order_id is None or record.intent.order_id == order_id)
             and (client_order_id is None or record.intent.client_order_id == client_order_id)
             and (statuses is None or status_of(record) in statuses)
         )
 
-    listing = await the.finding.list(client, account, wanted)
+    listing = await the.finding.list(client, account, wanted, before=_before(cursor, to_ms, page), since_ms=from_ms)
     shapes = [_shape(the, record) for record in listing.records]
+    cut = page_of(shapes, page=page, limit=limit, is_complete=listing.looked_to_ms is None)
     return ok(
-        Page[Order],
-        page_of(shapes, page=page, limit=limit, is_complete=listing.is_complete),
+        OrderPage,
+        OrderPage(**dict(cut), cursor=_cursor(listing, page * limit)),
         meta=meta_of("venue" if listing.is_fresh else "cache", _as_of_ms(listing) * 1_000),
     )
 
@@ -105,20 +135,45 @@ async def cancel(the: TheServices, client: Canceller, order_id: str) -> Response
 
 
 @router.get("/v1/accounts/{account}/orders/by-client-id/{client_order_id}", response_model=Answer[Order])
-async def by_client_order_id(the: TheServices, client: Reader, account: str, client_order_id: str) -> Response:
+async def by_client_order_id(
+    the: TheServices, client: Reader, account: str, client_order_id: str, owner: Owner = None
+) -> Response:
     """The order a bot's own id stands for; asking never places."""
-    record = await the.finding.by_client_order_id(client, account, client_order_id)
+    record = await the.finding.by_client_order_id(client, account, client_order_id, owner=owner)
     record, is_fresh = await the.finding.get(client, record.intent.order_id)
     return _found(the, record, is_fresh=is_fresh)
 
 
 @router.delete("/v1/accounts/{account}/orders/by-client-id/{client_order_id}", response_model=Answer[Order])
 async def cancel_by_client_order_id(
-    the: TheServices, client: Canceller, account: str, client_order_id: str
+    the: TheServices, client: Canceller, account: str, client_order_id: str, owner: Owner = None
 ) -> Response:
     """Cancel by the bot's own id; safe to repeat."""
-    record = await the.finding.by_client_order_id(client, account, client_order_id)
+    record = await the.finding.by_client_order_id(client, account, client_order_id, owner=owner)
     return await _cancel(the, client, record.intent.order_id)
+
+
+def _before(cursor: str | None, to_ms: int | None, page: int) -> Place | None:
+    """From where on the list is wanted."""
+    ends = [] if to_ms is None else [Place(to_ms + 1, "")]
+    if cursor is not None:
+        if not _CURSOR.fullmatch(cursor) or page > 1:
+            raise Refusal(
+                Code.INVALID_PARAMETER,
+                "a cursor is one that an earlier page answered with, and goes without `page`",
+                field="cursor",
+            )
+        created_ms, _, order_id = cursor.partition(".")
+        ends.append(Place(int(created_ms), order_id))
+    return min(ends, default=None)
+
+
+def _cursor(listing: Listing, end: int) -> str | None:
+    """Where the list goes on after its first `end` orders."""
+    if end < len(listing.records):
+        last = listing.records[end - 1]
+        return f"{last.created_ms}.{last.intent.order_id}"
+    return None if listing.looked_to_ms is None else str(listing.looked_to_ms)
 
 
 def _new_order(the: Services, client: Client, body: PlaceOrder) -> NewOrder:

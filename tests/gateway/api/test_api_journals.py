@@ -139,7 +139,6 @@ async def test_a_snapshot_holds_what_is_open_and_of_others_only_by_grant(gateway
     assert open_one["order_id"] in ids_of(mine)
     assert ended["order_id"] not in ids_of(mine)
     assert {"positions", "balances"} <= mine.keys()
-    assert mine["orders_complete"] is True
     others = await data(gateway, "/v1/accounts/main/snapshot", client="other")
     assert open_one["order_id"] not in ids_of(others)
     whole = await data(gateway, "/v1/accounts/main/snapshot", client="boss")

@@ -337,13 +337,49 @@ async def test_a_list_is_filtered_paged_and_newest_first(gateway: Running) -> No
     assert (await listed("&page=99"))["items"] == []
     one = everything["items"][0]["client_order_id"]
     assert len((await listed(f"&client_order_id={one}"))["items"]) == 1
+    assert [item["order_id"] for item in (await listed(f"&order_id={filled}"))["items"]] == [filled]
+    times = [item["created_at"] for item in everything["items"]]
+    for number, at in enumerate(times):
+        assert len((await listed(f"&from={at}"))["items"]) >= number + 1
+        assert {item["created_at"] for item in (await listed(f"&to={at}"))["items"]} == {
+            one for one in times if one <= at
+        }
+    assert (await listed(f"&from={times[0] + 1}"))["items"] == (await listed(f"&to={times[-1] - 1}"))["items"] == []
     by_alias = await gateway.call("GET", "/v1/orders?account=main&symbol=BTC_USDC", client="other")
     assert by_alias.json()["data"]["total"] == 5
+
+
+async def test_a_list_goes_on_by_cursor_though_it_grows(gateway: Running) -> None:
+    async def more() -> str:
+        placed = await gateway.place(client="other", symbol="ETH-USDT", quantity="0.5")
+        return str(placed.json()["data"]["order_id"])
+
+    mine = [await more() for _ in range(5)]
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = "account=main&symbol=ETH-USDT&limit=2" + (f"&cursor={cursor}" if cursor else "")
+        page = (await gateway.call("GET", f"/v1/orders?{query}", client="other")).json()["data"]
+        seen += [item["order_id"] for item in page["items"]]
+        cursor = page["cursor"]
+        assert page["has_next"] is (cursor is not None)
+        await more()
+    assert seen == mine[::-1]
 
 
 @pytest.mark.parametrize(
     ("query", "status", "field"),
     [
+        ("account=main&cursor=yesterday", 400, "cursor"),
+        ("account=main&cursor=1.", 400, "cursor"),
+        ("account=main&cursor=" + "9" * 17, 400, "cursor"),
+        ("account=main&cursor=%D9%A1", 400, "cursor"),
+        ("account=main&cursor=1" + "x" * 450, 400, "cursor"),
+        ("account=main&cursor=1700000000000&page=2", 400, "cursor"),
+        ("account=main&from=-1", 400, "from"),
+        ("account=main&from=1e3", 400, "from"),
+        ("account=main&to=99999999999999", 400, "to"),
+        ("account=main&order_id=" + "x" * 401, 400, "order_id"),
         ("", 400, "account"),
         ("account=main&status=done", 400, "status"),
         ("account=main&status=", 400, "status"),

@@ -1,8 +1,19 @@
-"""One order's intent, for tests that need any."""
+"""One order's intent, and one of its trades, for tests that need any."""
 
 from decimal import Decimal
 
-from adapters.models import AccountName, OrderType, Side, Symbol, TimeInForce, VenueClientId, VenueName
+from adapters.models import (
+    AccountName,
+    Fill,
+    Liquidity,
+    OrderType,
+    Side,
+    Symbol,
+    TimeInForce,
+    VenueClientId,
+    VenueName,
+    VenueOrderId,
+)
 from gateway.orders.record import Intent
 
 INTENT = Intent(
@@ -23,4 +34,19 @@ INTENT = Intent(
     self_trade_prevention=None,
     labels=(),
     valid_until_ms=9_999_999_999_999,
+)
+
+FILL = Fill(
+    venue=INTENT.venue,
+    symbol=INTENT.symbol,
+    venue_order_id=VenueOrderId("9"),
+    venue_client_id=INTENT.venue_client_id,
+    trade_id="1",
+    side=INTENT.side,
+    price=Decimal(100),
+    quantity=Decimal("0.5"),
+    fee=Decimal("0.05"),
+    fee_asset="USDC",
+    liquidity=Liquidity.TAKER,
+    venue_time_us=1,
 )

@@ -9,7 +9,9 @@ from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import OrderStatus
 from gateway.errors import Code, Refusal
 from gateway.orders.record import OrderRecord, State
+from gateway.orders.records import Place
 from gateway.settings import AccountAccess, Scope
+from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange
 from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, client, limit_order, market_order, replica
 from tests.redis_process import RedisProcess
@@ -120,7 +122,7 @@ async def test_a_list_is_newest_first_compared_and_ones_own(one: Replica) -> Non
     listing = await one.finding.list(BOT, ACCOUNT, everything)
     assert [record.intent.client_order_id for record in listing.records] == ["2", "1", "0"]
     assert [record.state for record in listing.records] == [State.LIVE, State.DONE, State.LIVE]
-    assert (listing.is_complete, listing.is_fresh) == (True, True)
+    assert (listing.looked_to_ms, listing.is_fresh) == (None, True)
     assert one.exchange.reads == ["resting", "history"]
     everybodys = await one.finding.list(SUPERVISOR, ACCOUNT, everything)
     assert len(everybodys.records) == 4
@@ -145,9 +147,29 @@ async def test_a_list_that_did_not_look_at_all_orders_says_so(one: Replica) -> N
     for number in range(3):
         await placed(one, str(number))
     await one.placing.place(client("other"), limit_order("foreign"))
-    assert not (await one.finding.list(BOT, ACCOUNT, everything, scan_max=2)).is_complete
-    assert not (await one.finding.list(client("other"), ACCOUNT, everything, scan_max=2)).is_complete
-    assert (await one.finding.list(BOT, ACCOUNT, everything, scan_max=5)).is_complete
+    foreign = client("other")
+    for who in (BOT, foreign):
+        assert (await one.finding.list(who, ACCOUNT, everything, scan_max=2)).looked_to_ms is not None
+    assert (await one.finding.list(BOT, ACCOUNT, everything, scan_max=5)).looked_to_ms is None
+
+
+async def test_a_list_goes_on_where_it_was_cut_and_misses_nothing(one: Replica) -> None:
+    """Whatever is accepted meanwhile, and however many of those looked at are others'."""
+    for number in range(6):
+        await placed(one, str(number))
+        await one.placing.place(client("other"), limit_order(f"foreign {number}"))
+    # Two at the same time: they are not torn apart.
+    name, (first, second, *_) = keys.recent_orders(one.venue, ACCOUNT), await one.records.recent(ACCOUNT, count=5)
+    await one.store.command("ZADD", name, first.created_ms, second.order_id)
+    found, before = [], None
+    for number in range(20):
+        listing = await one.finding.list(BOT, ACCOUNT, everything, before=before, scan_max=3)
+        found += [record.intent.client_order_id for record in listing.records]
+        if listing.looked_to_ms is None:
+            break
+        before = Place(listing.looked_to_ms, "")
+        await placed(one, f"late {number}")
+    assert found == ["5", "4", "3", "2", "1", "0"]
 
 
 @pytest.fixture

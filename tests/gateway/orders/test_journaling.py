@@ -22,7 +22,7 @@ from gateway.journal import Entry
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.journaling import JournaledFill, decode_fill, decode_step, encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State
-from gateway.orders.records import Records
+from gateway.orders.records import Added, Records
 from gateway.store import keys
 from gateway.store.client import Store
 from tests.gateway.orders.samples import INTENT
@@ -101,12 +101,12 @@ async def test_an_entry_takes_less_than_250_bytes_of_redis(orders_redis: RedisPr
             result = Result(status=OrderStatus.PENDING, venue_order_id=AT_VENUE)
             live = replace(record, version=1, nonce="a", result=result)
             assert await records.write(live)
-            assert await records.write(
-                replace(live, version=2, state=State.DONE, result=replace(result, status=OrderStatus.CANCELLED))
-            )
-            await records.add_fill(live, replace(FILL, trade_id=str(990_000 + number)))
+            done = replace(live, version=2, state=State.DONE, result=replace(result, status=OrderStatus.CANCELLED))
+            assert await records.write(done)
+            trade = replace(FILL, trade_id=str(990_000 + number))
+            assert await records.add_fill(replace(done, version=3), trade) is Added.ENTERED
         key = keys.journal(VENUE, ACCOUNT)
         entries = await store.command("XLEN", key)
         memory = await store.command("MEMORY", "USAGE", key, "SAMPLES", 0)
-    assert entries == 1_200
+    assert entries == 1_600
     assert memory / entries < 250

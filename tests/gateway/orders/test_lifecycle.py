@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adapters.models import OrderStatus, OrderType, Side, Symbol, VenueClientId, VenueName, VenueOrder, VenueOrderId
 from gateway.errors import Code
+from gateway.numbers import EXACT
 from gateway.orders import lifecycle
 from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, Result, State
-from tests.gateway.orders.samples import INTENT
+from tests.gateway.orders.samples import FILL, INTENT
 
 SETTLES_BY_MS, CONFIRM_MS = 10_000, 3_000
 RUNNING = OrderRecord(INTENT, State.SENT, version=2, created_ms=0, updated_ms=0, lease_until_ms=500, send_ms=1)
@@ -50,6 +51,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.record = replace(RUNNING, state=State.CLAIMED, send_ms=None)
         self.before = self.record
         self.now_ms = 0
+        self.charged: dict[str, Decimal] = {}
 
     def move(self, record: OrderRecord) -> None:
         if self.record.state is not State.NOT_SENT:  # such a record is gone
@@ -96,9 +98,20 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def the_venue_takes_a_cancel(self) -> None:
         self.move(lifecycle.cancel_taken(self.record, now_ms=self.now_ms))
 
+    @rule(fee=st.decimals(-1, 1, places=18), asset=st.sampled_from(["USDC", "SOL"]))
+    def a_trade_is_told(self, fee: Decimal, asset: str) -> None:
+        if self.record.state not in {State.CLAIMED, State.NOT_SENT}:
+            self.charged[asset] = EXACT.add(self.charged.get(asset, Decimal(0)), fee)
+            self.move(lifecycle.charged(self.record, replace(FILL, fee=fee, fee_asset=asset)))
+
+    @invariant()
+    def every_fee_is_counted(self) -> None:
+        assert dict(self.record.result.fees) == self.charged
+
     @invariant()
     def what_is_over_stays_over(self) -> None:
         before, now = self.before, self.record
+        before = before.with_result(before.state, replace(before.result, fees=now.result.fees))
         if before.state is State.DONE and now != before:
             assert (before.result.status, before.result.cancel) == (OrderStatus.CANCELLED, None)
             told = replace(before.result, cancel=CancelState.DONE, cancel_ms=now.result.cancel_ms)
@@ -225,3 +238,13 @@ def test_an_order_that_was_sent_is_never_freed_by_its_lease() -> None:
 def test_only_a_send_under_way_can_be_lost(state: State) -> None:
     record = replace(RUNNING, state=state)
     assert lifecycle.lost(record, cause="silence", now_ms=1) == record
+
+
+def test_a_fee_is_told_only_where_it_is_one_sum() -> None:
+    assert RUNNING.result.fee is None
+    once = lifecycle.charged(RUNNING, FILL)
+    twice = lifecycle.charged(once, replace(FILL, trade_id="2", fee=Decimal("-0.07")))
+    assert (once.result.fee, twice.result.fee) == (("USDC", Decimal("0.05")), ("USDC", Decimal("-0.02")))
+    mixed = lifecycle.charged(twice, replace(FILL, trade_id="3", fee_asset="SOL"))
+    assert mixed.result.fee is None
+    assert dict(mixed.result.fees) == {"USDC": Decimal("-0.02"), "SOL": Decimal("0.05")}

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.models import AccountName, Fill, Liquidity, OrderStatus, VenueClientId, VenueName, VenueOrderId
+from adapters.models import AccountName, OrderStatus, VenueClientId, VenueName
 from gateway.orders import lifecycle
 from gateway.orders.record import Intent, OrderRecord, State
-from gateway.orders.records import KEEP_FINISHED_MS, Claim, Records
+from gateway.orders.records import KEEP_FINISHED_MS, Added, Claim, Place, Records
 from gateway.store import keys
 from gateway.store.client import Store
-from tests.gateway.orders.samples import INTENT
+from tests.gateway.orders.samples import FILL, INTENT
 from tests.redis_process import RedisProcess
 
 ACCOUNT = AccountName("main")
@@ -86,7 +86,7 @@ async def test_a_claim_is_there_before_anything_is_sent(kept: Kept) -> None:
     assert (record.state, record.version, record.intent, record.nonce) == (State.CLAIMED, 1, intent, "a")
     assert await kept.records.due(ACCOUNT, record.lease_until_ms) == [intent.order_id]
     assert await kept.records.due(ACCOUNT, record.lease_until_ms - 1) == []
-    assert await kept.records.recent(ACCOUNT, offset=0, count=9) == [intent.order_id]
+    assert [place.order_id for place in await kept.records.recent(ACCOUNT, count=9)] == [intent.order_id]
     assert await kept.records.accepted(ACCOUNT, "bot", "one") == (intent.order_id, CONTENT)
 
 
@@ -260,28 +260,42 @@ async def test_the_result_is_written_with_the_state(kept: Kept) -> None:
 
 async def test_a_trade_is_entered_once_for_each_of_its_orders(kept: Kept) -> None:
     """Venues number the trades of each market by themselves, so that two may have the same id."""
-    fill = Fill(
-        venue=kept.venue, symbol=INTENT.symbol, venue_order_id=VenueOrderId("9"), venue_client_id=None, trade_id="1",
-        side=INTENT.side, price=Decimal(100), quantity=Decimal(1), fee=Decimal(0), fee_asset="USDC",
-        liquidity=Liquidity.TAKER, venue_time_us=1,
-    )  # fmt: skip
     one, other = kept.intent("one"), kept.intent("other")
     for intent in (one, other):
         await kept.claim(intent)
-    assert [await kept.records.add_fill(await kept.get(one), fill) for _ in range(2)] == [True, False]
-    assert [await kept.records.add_fill(await kept.get(other), fill) for _ in range(2)] == [True, False]
+    for intent in (one, other):
+        added = [await kept.records.add_fill(await kept.get(intent), FILL) for _ in range(2)]
+        assert added == [Added.ENTERED, Added.KNOWN]
 
 
-async def test_recent_orders_come_newest_first(kept: Kept) -> None:
-    ids = [kept.intent(str(number)).order_id for number in range(3)]
-    for number in range(3):
+async def test_a_trade_of_an_order_whose_record_is_gone_is_entered_alone(kept: Kept) -> None:
+    await kept.claim()
+    record = await kept.get()
+    await kept.records.write(lifecycle.not_sent(record))
+    assert await kept.records.add_fill(record, FILL) is Added.ENTERED
+    assert await kept.records.get(record.intent.order_id) is None
+
+
+async def test_recent_orders_come_newest_first_and_go_on_from_any_place(kept: Kept) -> None:
+    """Also among those accepted in the same millisecond."""
+    ids = [kept.intent(str(number)).order_id for number in range(5)]
+    for number in range(5):
         await kept.claim(kept.intent(str(number)))
     now_ms = await kept.store.time_us() // 1_000
-    for number, order_id in enumerate(ids):
-        await kept.store.command("ZADD", keys.recent_orders(kept.venue, ACCOUNT), now_ms + number, order_id)
-    newest = [ids[2], ids[1], ids[0]]
-    assert await kept.records.recent(ACCOUNT, offset=0, count=2) == newest[:2]
-    assert await kept.records.recent(ACCOUNT, offset=1, count=9) == newest[1:]
+    for order_id, later_ms in zip(ids, (0, 1, 1, 1, 2), strict=True):
+        await kept.store.command("ZADD", keys.recent_orders(kept.venue, ACCOUNT), now_ms + later_ms, order_id)
+    everything = await kept.records.recent(ACCOUNT, count=9)
+    assert everything == [
+        Place(now_ms + 2, ids[4]),
+        *(Place(now_ms + 1, order_id) for order_id in sorted(ids[1:4], reverse=True)),
+        Place(now_ms, ids[0]),
+    ]
+    assert await kept.records.recent(ACCOUNT, count=2) == everything[:2]
+    for number, place in enumerate(everything):
+        assert await kept.records.recent(ACCOUNT, count=9, before=place) == everything[number + 1 :]
+    assert await kept.records.recent(ACCOUNT, count=2, before=everything[0]) == everything[1:3]
+    assert await kept.records.recent(ACCOUNT, count=9, before=Place(now_ms + 1, "")) == everything[4:]
+    assert await kept.records.recent(ACCOUNT, count=9, since_ms=now_ms + 1) == everything[:4]
 
 
 async def test_a_claim_forgets_orders_older_than_finished_ones_are_kept(kept: Kept) -> None:
@@ -290,4 +304,5 @@ async def test_a_claim_forgets_orders_older_than_finished_ones_are_kept(kept: Ke
     name = keys.recent_orders(kept.venue, ACCOUNT)
     await kept.store.command("ZADD", name, week_ago_ms - 1_000, kept.intent("old").order_id)
     await kept.claim(kept.intent("new"))
-    assert await kept.records.recent(ACCOUNT, offset=0, count=9) == [kept.intent("new").order_id]
+    left = await kept.records.recent(ACCOUNT, count=9)
+    assert [place.order_id for place in left] == [kept.intent("new").order_id]

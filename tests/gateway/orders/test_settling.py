@@ -10,14 +10,15 @@ from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import OrderStatus
 from gateway.orders import lifecycle
 from gateway.orders.lifecycle import NOT_PLACED
-from gateway.orders.record import OrderRecord, State
+from gateway.orders.record import OrderRecord, State, decode
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
 from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
 from tests.gateway.orders.exchange import Exchange
-from tests.gateway.orders.replica import BOT, QUICK, Replica, limit_order, market_order, replica
+from tests.gateway.orders.replica import ACCOUNT, BOT, QUICK, Replica, limit_order, market_order, replica
+from tests.gateway.orders.samples import FILL
 from tests.redis_process import RedisProcess
 
 LONG_AGO_MS = 60_000
@@ -229,3 +230,22 @@ async def test_a_record_that_is_gone_is_not_made_again(one: Replica) -> None:
     await one.store.command("DEL", keys.order(one.venue, record.intent.order_id))
     await one.settling.take(record, lambda current: lifecycle.cancel_taken(current, now_ms=5))
     assert await one.records.get(record.intent.order_id) is None
+
+
+async def test_every_trade_is_charged_once_whoever_tells_it_how_often(one: Replica, other: Replica) -> None:
+    """Two replicas hear of the same trades, from two sources, while a third party writes the record."""
+    record = (await one.placing.place(BOT, limit_order())).record
+    fills = [replace(FILL, trade_id=str(number), fee=Decimal(f"0.{number:018}")) for number in range(1, 9)]
+    told = [on.settling.filled(record, fill) for fill in fills for on in (one, other, one)]
+    written = [one.settling.take(record, lambda it: lifecycle.cancel_taken(it, now_ms=5)), look(other)]
+    await asyncio.gather(*told, *written)
+    known = await one.known()
+    assert known.result.fee == ("USDC", Decimal("0.000000000000000036"))
+    assert known.result.cancel_ms == 5
+    journal = await one.store.command("XRANGE", keys.journal(one.venue, ACCOUNT), "-", "+")
+    entries = [dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in journal]
+    assert sum(entry[b"kind"] == b"fill" for entry in entries) == len(fills)
+    versions = [int(entry[b"version"]) for entry in entries if entry[b"kind"] == b"order"]
+    assert versions == sorted(set(versions))
+    assert versions[-1] == known.version
+    assert decode(entries[-1] if entries[-1][b"kind"] == b"order" else entries[-2]).result == known.result
