@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.journal.archive_files import entries_in, files_in
 from gateway.journal.archive_writer import ArchiveDamaged, ArchiveWriter, Superseded
+from gateway.journal.chain import GENESIS, linked
 from gateway.journal.verify import Verdict, verify
 
 NOW_MS = 1_700_000_000_000
@@ -164,6 +165,19 @@ def test_what_crashed_in_the_middle_of_taking_over_left_nothing_that_counts(tmp_
 def test_verify_names_what_is_first_wrong(tmp_path: Path, spoil: Any, complaint: str) -> None:
     spoil(three_files(tmp_path))
     assert complaint in (verdict(tmp_path).wrong or "")
+
+
+def test_a_seal_that_counts_other_lines_is_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "main"
+    folder.mkdir()
+    header = {"record": "file", "format": 1, "file": 1, "previous": GENESIS, "opened": NOW_MS}
+    seal = {"record": "seal", "count": 2, "first": cursor(1), "last": cursor(1), "number": 1, "previous": GENESIS}
+    tip, lines = GENESIS, b""
+    for record in (header, *entries([1]), seal):
+        line, tip = linked(record, tip)
+        lines += line
+    (folder / "00000001.1.jsonl").write_bytes(lines)
+    assert "00000001.1.jsonl:3 seals other lines than these" in (verdict(tmp_path).wrong or "")
 
 
 def test_older_files_may_have_been_moved_elsewhere(tmp_path: Path) -> None:

@@ -113,8 +113,11 @@ async def test_one_that_is_paused_between_file_and_record_spoils_nothing(
     await fleet.lose_lease()
     await fleet.write(300)
     assert await other.once()
+    position = keys.archive_position(fleet.venue, MAIN)
+    await fleet.store.command("DEL", position)
     goes_on.set()
     assert not await working
+    assert await fleet.store.command("GET", position) is None  # its word was refused
     await fleet.write(10)
     assert await other.once()
     assert not await paused.once()
