@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
+from gateway.api.direct import Direct
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
@@ -110,7 +111,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
 
     document.install(app)
     return Edge(
-        app,
+        Direct(app, [orders.router]),
         tokens=parts.tokens,
         budget=ClientBudget(settings.server.client_requests_per_s, time.monotonic),
         trusted_proxies=AllowList(settings.auth.trusted_proxies),
