@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
+.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ test-redis: $(VENV)/.dev redis-tools  ## Test what talks to Redis on the distrib
 soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: bench-sandbox bench-limiter  ## Measure everything there is a measurement for
+bench: bench-sandbox bench-limiter bench-orders  ## Measure everything there is a measurement for
 
 bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floors (ARGS=engine measures that alone)
 	@$(BIN)/python -m bench.sandbox $(ARGS)
@@ -44,8 +44,17 @@ bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floo
 bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its floors and its peers, 4 minutes (ARGS=speed measures that alone)
 	@$(BIN)/python -m bench.limiter $(ARGS)
 
+bench-orders: $(VENV)/.run nginx  ## Measure what an order costs in the gateway beside nginx, 2 minutes (ARGS=1 takes one round)
+	@$(BIN)/python -m bench.orders $(ARGS)
+
 soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)
 	@$(BIN)/python -m bench.limiter --soak $(ARGS)
+
+nginx:
+	@command -v nginx >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing nginx to stand beside the gateway …" && \
+	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx-light; } >/dev/null 2>&1; } || \
+	  { echo "No nginx here (the Debian package nginx-light has it; installing it takes root)"; exit 1; }
 
 redis-tools:
 	@command -v redis-benchmark >/dev/null || command -v valkey-benchmark >/dev/null || \

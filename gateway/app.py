@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
+from gateway.api.direct import Direct
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
@@ -114,7 +115,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
 
     document.install(app)
     return Edge(
-        app,
+        Direct(app, [orders.router]),
         tokens=parts.tokens,
         signatures=parts.signatures,
         budget=ClientBudget(settings.server.client_requests_per_s, time.monotonic),

@@ -1,5 +1,6 @@
 """Running the application under uvicorn."""
 
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is there now stays: the collector need not walk through all of it again and again.
+            gc.collect()
+            gc.freeze()
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             _log.info("listening", url=f"http://{host}:{port}")
 

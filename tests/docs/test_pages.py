@@ -66,7 +66,7 @@ def _names(section: type[BaseModel], prefix: str = "") -> list[str]:
 
 def test_the_api_page_names_exactly_the_paths_there_are(example: Path) -> None:
     app: Any = create_app(load(example), "redis://127.0.0.1")
-    paths = set(app._app.openapi()["paths"])
+    paths = set(app._app.app.openapi()["paths"])
     table = API.split("## Paths")[1].split("## Orders")[0]
     named = set()
     for line in table.splitlines():

@@ -113,7 +113,7 @@ async def running(settings: Settings, redis_url: str, exchange: Exchange) -> Asy
     assert isinstance(app, Edge)
     transport = httpx.ASGITransport(app, client=(ADDRESS, 4711))
     async with _alive(app), httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
-        services: Services = app._app.state.services  # type: ignore[attr-defined]
+        services: Services = app._app.app.state.services  # type: ignore[attr-defined]
         async with asyncio.timeout(10):
             await services.markets.wait_loaded(exchange.name)
             while not services.clocks[exchange.name].is_measured:  # noqa: ASYNC110  # there is no event for it

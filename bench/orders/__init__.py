@@ -1,0 +1,1 @@
+"""What an order costs on its way through the gateway, beside nginx on the same way."""
