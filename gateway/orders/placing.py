@@ -171,6 +171,7 @@ class Placing:
             labels=order.labels,
             cancel_if_unknown=order.cancel_if_unknown,
             valid_until_ms=valid_until_ms,
+            options=order.options,
         )
 
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:
