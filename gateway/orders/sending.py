@@ -71,8 +71,6 @@ class Sending:
             if not clock.is_measured:  # it was when the order was claimed, and the wait was long
                 raise clock_refusal(intent.venue)
             try:
-                if intent.cancel_if_unknown:
-                    await self._withdrawing.watch(intent)
                 leave = await records.begin_send(
                     intent,
                     nonce=nonce,
@@ -95,6 +93,8 @@ class Sending:
 
         started = time.perf_counter()
         try:
+            if intent.cancel_if_unknown:  # before any byte of it can leave
+                await self._watch(intent)
             placed = await self._send_once(account, market, order, intent, begin_send)
         except (Refusal, VenueError) as error:
             # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
@@ -149,6 +149,12 @@ class Sending:
         except GrantExpired:
             # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
+
+    async def _watch(self, intent: Intent) -> None:
+        try:
+            await self._withdrawing.watch(intent)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
 
     async def _forget(self, record: OrderRecord) -> None:
         """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.
