@@ -14,7 +14,7 @@ from adapters.models import OrderStatus, VenueName
 from gateway.errors import StoreUnavailable
 from gateway.orders import metrics
 from gateway.orders.chores import Chores, Do
-from gateway.orders.dead_man import Firing
+from gateway.orders.dead_man import Firing, Switch
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.identity import Identities
 from gateway.orders.record import OrderRecord
@@ -60,14 +60,23 @@ class DeadMan:
         switches = self._switches[venue]
         while True:
             with suppress(StoreUnavailable):  # deadlines wait there: a switch fires as soon as it can be read
-                for switch in await switches.due():
-                    if await switches.fire(switch):
-                        metrics.DEAD_MAN_FIRED.labels(switch.account).inc()
-                        _log.warning(
-                            "dead_man_fired", account=switch.account, client=switch.client, session=switch.session
-                        )
-                        self._firings[venue].wake()
+                for name in await switches.due():
+                    await self._fire(venue, name)
             await asyncio.sleep(_EVERY_S)
+
+    async def _fire(self, venue: VenueName, name: str) -> None:
+        try:
+            switch = Switch.read(name)
+            if not await self._switches[venue].fire(switch):
+                return
+        except StoreUnavailable:
+            raise
+        except Exception:  # one switch that is broken must not keep the others from firing
+            _log.exception("dead_man_broken", switch=name)
+            return
+        metrics.DEAD_MAN_FIRED.labels(switch.account).inc()
+        _log.warning("dead_man_fired", account=switch.account, client=switch.client, session=switch.session)
+        self._firings[venue].wake()
 
     def _see_to_those_of(self, venue: VenueName) -> Do:
         async def see_to(name: str) -> int | None:
@@ -80,7 +89,7 @@ class DeadMan:
         left = [record.intent.order_id for record in await self._unended(venue, firing)]
         if left:
             await switches.cover(firing, left)
-            await self._withdrawing.withdraw(venue, left, since_ms=firing.fired_ms)
+            await self._withdrawing.withdraw(venue, left, at_ms=firing.fired_ms)
             return _AGAIN_MS
         found = [await self._records[venue].get(order_id) for order_id in await switches.covered(firing)]
         cancelled = sum(one is not None and one.result.status is OrderStatus.CANCELLED for one in found)

@@ -79,13 +79,13 @@ class DeadManSwitches:
         kept = await self._store.command("HGET", self._switches(switch), switch.session)
         return SwitchState() if kept is None else _states.decode(kept)
 
-    async def due(self) -> list[Switch]:
-        """Switches whose deadline seems to have passed. Raises `StoreUnavailable`."""
+    async def due(self) -> list[str]:
+        """Names of switches whose deadline seems to have passed. Raises `StoreUnavailable`."""
         now_ms = (await self._store.time_us()) // 1_000
         names = await self._store.command(
             "ZRANGEBYSCORE", keys.dead_man_deadlines(self._venue), "-inf", now_ms, "LIMIT", 0, _DUE_MAX
         )
-        return [Switch.read(name.decode()) for name in names]
+        return [name.decode() for name in names]
 
     async def fire(self, switch: Switch) -> bool:
         """Fire the switch if its deadline has passed; False if it has not, or somebody else fired it.

@@ -76,8 +76,6 @@ class Sending:
             if not clock.is_measured:  # it was when the order was claimed, and the wait was long
                 raise clock_refusal(intent.venue)
             try:
-                if intent.cancel_if_unknown:
-                    await self._withdrawing.watch(intent)
                 leave = await records.begin_send(
                     intent,
                     nonce=claimed.nonce,
@@ -155,6 +153,8 @@ class Sending:
         if admitted is not None:
             throttle = throttle.holding(admitted.call, admitted.grant)
         try:
+            if intent.cancel_if_unknown:  # before any byte of it can leave
+                await self._watch(intent)
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
             # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
@@ -166,6 +166,12 @@ class Sending:
     async def give_up(self, intent: Intent, nonce: str) -> None:
         """Free the id of an order whose claim was not heard of, if it is there: nothing of it was sent."""
         await self._forget(_record_of(intent, Claimed(Claim.CLAIMED, intent.order_id, nonce)))
+
+    async def _watch(self, intent: Intent) -> None:
+        try:
+            await self._withdrawing.watch(intent)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
 
     async def _forget(self, record: OrderRecord) -> None:
         """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.

@@ -7,6 +7,7 @@ again, ever more rarely, until its record says that it has ended.
 import asyncio
 from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
+from functools import partial
 
 import structlog
 
@@ -50,21 +51,23 @@ class Move(Enum):
     CANCEL = "cancel"
 
 
-def next_move(record: OrderRecord | None, when: When, *, may_come: bool) -> Move:
-    """What is to be done now. Pure; `may_come`: an order without a record may still be sent."""
+def next_move(record: OrderRecord | None, when: When, at_ms: int, *, now_ms: int) -> Move:
+    """What is to be done now. Pure.
+
+    `at_ms`, by Redis' clock as `now_ms` is: orders accepted later than that are left alone; one that is watched may not
+    be sent later. An id that was freed may stand for another order by now, which nobody wanted to end.
+    """
     if record is None:
-        return Move.WAIT if may_come else Move.NOTHING
-    match record.state:
-        case State.DONE | State.NOT_SENT:
-            return Move.NOTHING
-        case State.CLAIMED:
-            return Move.RELEASE if when is When.ALWAYS else Move.WAIT
-        case State.SENT:
-            return Move.CANCEL if when is When.ALWAYS else Move.WAIT
-        case State.LIVE if when is When.UNKNOWN and record.result.unknown_since_ms is None:
-            return Move.NOTHING
-        case _:
-            return Move.CANCEL
+        return Move.WAIT if when is When.UNKNOWN and now_ms <= at_ms else Move.NOTHING
+    is_meant = record.intent.cancel_if_unknown if when is When.UNKNOWN else record.created_ms <= at_ms
+    if not is_meant or record.state in {State.DONE, State.NOT_SENT}:
+        return Move.NOTHING
+    if when is When.ALWAYS:
+        return Move.RELEASE if record.state is State.CLAIMED else Move.CANCEL
+    if record.is_running:
+        return Move.WAIT
+    # One that shows at the venue may have been unknown before: then nobody has had its answer.
+    return Move.NOTHING if record.result.unknown_since_ms is None else Move.CANCEL
 
 
 class Withdrawing:
@@ -95,9 +98,9 @@ class Withdrawing:
             for chores in self._chores.values():
                 tasks.create_task(chores.run())
 
-    async def withdraw(self, venue: VenueName, order_ids: Iterable[str], *, since_ms: int) -> None:
-        """Have these orders end, which were to end `since_ms`; safe to repeat. Raises `StoreUnavailable`."""
-        await self._chores[venue].add([f"{When.ALWAYS}/{since_ms}/{order_id}" for order_id in order_ids])
+    async def withdraw(self, venue: VenueName, order_ids: Iterable[str], *, at_ms: int) -> None:
+        """Have these orders end, as they stood at this time; safe to repeat. Raises `StoreUnavailable`."""
+        await self._chores[venue].add([f"{When.ALWAYS}/{at_ms}/{order_id}" for order_id in order_ids])
 
     async def watch(self, intent: Intent) -> None:
         """Have an order that is about to be sent end if its answer is lost. Raises `StoreUnavailable`."""
@@ -116,20 +119,18 @@ class Withdrawing:
         return see_to
 
     async def _see_to(self, venue: VenueName, order_id: str, when: When, at_ms: int) -> int | None:
-        """`at_ms` is since when it is to end, or until when a watched one may still be sent."""
         now_ms = self._clocks[venue].redis_time_ms()
-        may_come = when is When.UNKNOWN and now_ms <= at_ms
         record = await self._records[venue].get(order_id)
-        move = next_move(record, when, may_come=may_come)
+        move = next_move(record, when, at_ms, now_ms=now_ms)
         if move is Move.NOTHING:
             return None
         if move is Move.WAIT or record is None:
             return _AT_WORK_MS
         if move is Move.RELEASE:
-            record = await self._settling.take(record, _released)
+            record = await self._settling.take(record, partial(_released, record))
         elif (account := self._accounts.find(record.intent.account)) is not None:
             record = await self._cancelled(account, record)
-        if next_move(record, when, may_come=may_come) is Move.NOTHING:
+        if next_move(record, when, at_ms, now_ms=now_ms) is Move.NOTHING:
             return None
         since_ms = at_ms if when is When.ALWAYS else record.result.unknown_since_ms or now_ms
         return min(max(now_ms - since_ms, _FIRST_MS), _LAST_MS)
@@ -161,6 +162,7 @@ def _watched(intent: Intent) -> str:
     return f"{When.UNKNOWN}/{intent.valid_until_ms}/{intent.order_id}"
 
 
-def _released(record: OrderRecord) -> OrderRecord:
+def _released(claimed: OrderRecord, record: OrderRecord) -> OrderRecord:
     """Only a claim can be given up by others: whoever holds it finds it gone before anything is sent."""
-    return lifecycle.not_sent(record) if record.state is State.CLAIMED else record
+    is_same = record.state is State.CLAIMED and record.nonce == claimed.nonce
+    return lifecycle.not_sent(record) if is_same else record

@@ -111,6 +111,17 @@ async def test_an_order_whose_answer_was_lost_is_settled_by_the_stream(
     await bot.call("DELETE", f"/v1/orders/{message['data']['order_id']}")
 
 
+async def test_an_order_that_wants_it_is_cancelled_when_its_answer_is_lost(bot: Bot, venue: VenueControl) -> None:
+    await venue.spoil({"close": True}, when="after_execute")
+    body = bot.order(on_unknown="cancel")
+    await bot.call("POST", "/v1/orders", body)
+
+    async def is_cancelled() -> bool:
+        return bool((await bot.find(body["client_order_id"]))["status"] == "cancelled")
+
+    await eventually(is_cancelled, what="the order is cancelled")
+
+
 async def test_what_was_not_granted_answers_like_what_is_not_there(
     stack: Stack, bot: Bot, client_secrets: Mapping[str, str]
 ) -> None:

@@ -62,7 +62,7 @@ async def test_a_switch_fires_when_its_deadline_has_passed_and_not_before(kept: 
     assert (state.timeout_ms, state.exempt_labels, state.fired_ms) == (50, frozenset("ab"), None)
 
     async def fires() -> bool:
-        return await kept.due() == [SWITCH] and await kept.fire(SWITCH)
+        return await kept.due() == [SWITCH.name] and await kept.fire(SWITCH)
 
     await eventually(fires)
     [firing] = await kept.firings()
@@ -78,7 +78,7 @@ async def test_whoever_saw_it_due_before_it_was_renewed_does_not_fire_it(kept: K
     await kept.lapse()
     [due] = await kept.due()  # and here the replica is paused
     await kept.set(SWITCH, timeout_ms=LONG_MS, exempt=NONE)
-    assert not await kept.fire(due)
+    assert not await kept.fire(Switch.read(due))
     assert await kept.firings() == []
 
 
@@ -88,7 +88,7 @@ async def test_a_switch_that_is_off_does_not_fire_and_leaves_nothing(kept: Kept)
     [due] = await kept.due()
     for _ in range(2):
         assert await kept.set(SWITCH, timeout_ms=0, exempt=NONE) == SwitchState()
-    assert not await kept.fire(due)
+    assert not await kept.fire(Switch.read(due))
     assert await kept.store.command("KEYS", f"cg:{{{kept.venue}}}:*") == []
 
 
@@ -171,8 +171,8 @@ def test_each_setting_fires_at_most_once_and_only_after_its_deadline(
                     case "look":
                         seen += await kept.due()
                     case "fire":
-                        for switch in seen or [SWITCH]:
-                            is_fired = await kept.fire(switch)
+                        for name in seen or [SWITCH.name]:
+                            is_fired = await kept.fire(Switch.read(name))
                             assert is_fired is may_fire
                             fired, may_fire = fired + is_fired, False
                     case _:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,10 +21,16 @@ from tests.gateway.orders.samples import INTENT
 from tests.redis_process import eventually
 
 OPEN = {State.CLAIMED, State.SENT, State.UNKNOWN, State.LIVE}
+AT_MS, LATER_MS = 1_000, 2_000
 
 
-def in_state(state: State, *, was_unknown: bool = False) -> OrderRecord:
-    return OrderRecord(INTENT, state, 1, 1, 1, Result(unknown_since_ms=1 if was_unknown else None))
+def in_state(state: State, *, was_unknown: bool = False, created_ms: int = AT_MS, flag: bool = True) -> OrderRecord:
+    intent = replace(INTENT, cancel_if_unknown=flag)
+    return OrderRecord(intent, state, 1, created_ms, created_ms, Result(unknown_since_ms=1 if was_unknown else None))
+
+
+def move_of(record: OrderRecord | None, when: When, now_ms: int = LATER_MS) -> Move:
+    return next_move(record, when, AT_MS, now_ms=now_ms)
 
 
 @pytest.mark.parametrize(
@@ -41,18 +48,24 @@ def test_what_is_done_follows_from_how_far_the_order_got(
     state: State, always: Move, if_unknown: Move, *, was_unknown: bool
 ) -> None:
     record = in_state(state, was_unknown=was_unknown)
-    assert next_move(record, When.ALWAYS, may_come=False) is always
-    assert next_move(record, When.UNKNOWN, may_come=False) is if_unknown
+    assert (move_of(record, When.ALWAYS), move_of(record, When.UNKNOWN)) == (always, if_unknown)
 
 
 @given(st.sampled_from(sorted(OPEN)), st.booleans())
 def test_no_order_that_has_not_ended_is_given_up(state: State, was_unknown: bool) -> None:
-    assert next_move(in_state(state, was_unknown=was_unknown), When.ALWAYS, may_come=False) is not Move.NOTHING
+    assert move_of(in_state(state, was_unknown=was_unknown), When.ALWAYS) is not Move.NOTHING
+
+
+@given(st.sampled_from(sorted(State)), st.booleans())
+def test_another_order_under_an_id_that_was_freed_is_left_alone(state: State, was_unknown: bool) -> None:
+    assert move_of(in_state(state, was_unknown=was_unknown, created_ms=AT_MS + 1), When.ALWAYS) is Move.NOTHING
+    assert move_of(in_state(state, was_unknown=was_unknown, flag=False), When.UNKNOWN) is Move.NOTHING
 
 
 def test_an_order_that_may_still_be_sent_is_waited_for() -> None:
-    assert next_move(None, When.UNKNOWN, may_come=True) is Move.WAIT
-    assert next_move(None, When.UNKNOWN, may_come=False) is Move.NOTHING
+    assert move_of(None, When.UNKNOWN, now_ms=AT_MS) is Move.WAIT
+    assert move_of(None, When.UNKNOWN, now_ms=AT_MS + 1) is Move.NOTHING
+    assert move_of(None, When.ALWAYS, now_ms=AT_MS) is Move.NOTHING
 
 
 @asynccontextmanager
@@ -66,7 +79,7 @@ async def withdrawing(on: Replica) -> AsyncIterator[None]:
 
 
 async def withdraw(on: Replica, record: OrderRecord) -> None:
-    await on.withdrawing.withdraw(on.venue, [record.intent.order_id], since_ms=on.clock.redis_time_ms())
+    await on.withdrawing.withdraw(on.venue, [record.intent.order_id], at_ms=record.created_ms)
 
 
 async def left(on: Replica) -> int:
