@@ -29,10 +29,10 @@ _ENUM = Field(strict=False)
 
 _UNSUPPORTED = {
     "trigger_quantity": "the size of an order that waits for a trigger is its `quantity`",
-    "take_profit": "no venue here has brackets; place a take_profit order",
-    "stop_loss": "no venue here has brackets; place a stop_market order",
+    "take_profit": "place an order of type take_profit of its own",
+    "stop_loss": "place an order of type stop_market of its own",
 }
-"""Members of the contract that no venue here supports, and what to do instead."""
+"""Members of the contract that are supported at no venue, and what to do instead."""
 
 
 class PlaceOrder(Body):

@@ -23,12 +23,15 @@ class Evidence:
     """Orders that show in the fills: they exist, though it may not be known how they ended."""
 
     def of(self, client_id: VenueClientId) -> tuple[VenueOrder, str] | None:
-        """The most advanced view of the order, and the source that showed it."""
+        """The most advanced view of the order, and the source that showed it.
+
+        Of equal ones what rests: a history may still show the trigger whose place another order has taken.
+        """
         shown = [
             (order, source)
             for order, source in (
-                (self.history.get(client_id), "order history"),
                 (self.resting.get(client_id), "open orders"),
+                (self.history.get(client_id), "order history"),
             )
             if order is not None
         ]

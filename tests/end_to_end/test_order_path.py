@@ -165,9 +165,10 @@ PARAMETER = "INVALID_PARAMETER"
         ({"reduce_only": "yes"}, PARAMETER, "reduce_only"),
         ({"leverage": 3}, PARAMETER, "leverage"),
         ({"max_wait_ms": 60_001}, PARAMETER, "max_wait_ms"),
-        ({"type": "stop_limit"}, "NOT_SUPPORTED", "type"),
+        ({"type": "iceberg"}, "NOT_SUPPORTED", "type"),
+        ({"type": "stop_limit"}, "INVALID_PARAMETER", "stop_price"),
         ({"time_in_force": "GTT"}, "NOT_SUPPORTED", "time_in_force"),
-        ({"stop_price": "120"}, "NOT_SUPPORTED", "stop_price"),
+        ({"stop_price": "120"}, "INVALID_PARAMETER", "stop_price"),
         ({"valid_until": 1_600_000_000_000}, "VALID_UNTIL_PASSED", "valid_until"),
     ],
 )

@@ -12,7 +12,7 @@ from adapters.contract import Call, CallKind, LimitRule, Limits, LimitScope
 from adapters.errors import GrantExpired
 from adapters.models import AccountName, VenueName
 from gateway.errors import Code, Outcome, Refusal
-from gateway.limiter import ON_SPENT, Limiter, LimiterSettings, RuleStatus
+from gateway.limiter import ON_SPENT, PRESENCE, CallerLeft, Limiter, LimiterSettings, Presence, RuleStatus
 from gateway.limiter.rules import Rulebook
 from gateway.store.client import Store
 from tests.gateway.limiter.judge import most_in_any_window
@@ -179,6 +179,33 @@ async def test_a_caller_that_left_the_queue_spends_nothing(url: str, venue: Venu
         await asyncio.wait([leaving])
         await staying
         assert (await remaining(limiter))["ip"] == 1
+
+
+async def test_a_read_whose_caller_hung_up_leaves_the_queue_and_what_others_wait_for_goes_on(
+    url: str, venue: VenueName
+) -> None:
+    async with replica(url, venue, limits(1, 500)) as limiter:
+        await spend(limiter, READ)
+
+        async def read(*, hangs_up: str) -> str:
+            presence = Presence(asyncio.current_task())
+            PRESENCE.set(presence)
+            if hangs_up == "before":
+                presence.leave()
+            wait = spend(limiter, READ, max_wait_s=5)
+            # Work done together with others is a task of its own.
+            work = asyncio.create_task(wait) if hangs_up == "with others" else wait
+            if hangs_up != "before":
+                asyncio.get_running_loop().call_soon(presence.leave)
+            try:
+                await work
+            except CallerLeft:
+                return "left"
+            return "answered"
+
+        ways = ("before", "while it waits", "with others")
+        told = await asyncio.gather(*(asyncio.create_task(read(hangs_up=way)) for way in ways))
+        assert told == ["left", "left", "answered"]
 
 
 async def test_a_caller_that_left_while_redis_was_asked_spends_nothing(url: str, venue: VenueName) -> None:

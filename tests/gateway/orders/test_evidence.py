@@ -33,6 +33,12 @@ async def test_orders_that_rest_take_one_call(one: Replica) -> None:
     assert {evidence.of(record.intent.venue_client_id)[1] for record in records} == {"open orders"}  # type: ignore[index]
 
 
+def test_of_equal_views_the_one_that_rests_counts() -> None:
+    fired = replace(view(OrderStatus.PENDING), venue_order_id=VenueOrderId("fired"))
+    in_its_place = replace(fired, venue_order_id=VenueOrderId("in its place"))
+    assert Evidence({ID: in_its_place}, {ID: fired}, frozenset()).of(ID) == (in_its_place, "open orders")
+
+
 async def test_one_in_the_history_needs_no_fills(one: Replica) -> None:
     record = (await one.placing.place(BOT, market_order())).record
     evidence = await look(one, record)

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.websockets import WebSocket
 
+from gateway.api.context import RequestContext
+from gateway.limiter import CallerLeft, Presence
 from gateway.server.run import Server, server_for
 from gateway.settings import ServerSettings
 from tests.gateway.orders.replica import until
@@ -36,6 +38,7 @@ class Echo:
 
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+    has_left: asyncio.Event = field(default_factory=asyncio.Event)
     bodies: list[int] = field(default_factory=list)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -54,6 +57,17 @@ class Echo:
         else:
             request = Request(scope, receive)
             self.reached.set()
+            if scope["path"] == "/waiting":
+                waited = asyncio.get_running_loop().create_future()
+                context = RequestContext("r", "127.0.0.1", presence=Presence(asyncio.current_task()))
+                scope["state"]["context"] = context
+                assert context.presence is not None
+                context.presence.wait_for(waited)
+                try:
+                    await waited
+                except CallerLeft:
+                    self.has_left.set()
+                return
             if scope["path"] == "/held":
                 await self.may_answer.wait()
             body = b"" if scope["path"] == "/unread" else await request.body()
@@ -139,6 +153,14 @@ def check_refused(answer: Answer, status: int, code: str) -> None:
 
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def test_a_read_is_told_that_its_caller_has_hung_up(served: Served) -> None:
+    async with served.connect() as (_, writer):
+        writer.write(GET.replace(b"/x", b"/waiting"))
+        await served.echo.reached.wait()
+    async with asyncio.timeout(5):
+        await served.echo.has_left.wait()
 
 
 async def test_a_request_is_answered_and_the_connection_kept(served: Served) -> None:
