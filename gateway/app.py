@@ -23,6 +23,8 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
+from gateway.api.routes import halts as halt_routes
+from gateway.api.routes import risk as risk_routes
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -35,16 +37,22 @@ from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.finding import Finding
+from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
+from gateway.risk.reference_price import ReferencePrices
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
@@ -100,7 +108,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, orders, risk_routes, halt_routes):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -149,6 +157,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
     check_budgets(settings, parts.venues)
     for name, limiter in services.limiters.items():
         limiter.take_up(account_terms(settings, name))
+    services.risk.take_up(settings)
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
     sockets.clients_changed()
@@ -189,8 +198,19 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     held = Accounts(_accounts(parts.opened, limiters))
     records = {name: Records(store, name) for name in opened}
-    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
+    risk = Risk(settings, ReferencePrices(feeds.hub, opened), Ledger(store))
+    halts = Halts(
+        store,
+        list(opened),
+        replica=replica,
+        desk_of=risk.desk_of,
+        redis_time_ms={name: clock.redis_time_ms for name, clock in clocks.items()},
+    )
+    reserving = Reserving(risk, records, found)
+    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
+    cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
+    halt_cancels = HaltCancels(halts, records, cancelling)
     in_flight = InFlight()
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
@@ -205,7 +225,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         settling=settling,
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        also=(reserving.repair, halt_cancels.go_on),
     )
+    background.start("halts", halts.run())
     background.start("tending of accounts", tending.run())
     journals = Journals(store)
     background.start("journals", journals.run())
@@ -227,14 +249,26 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             markets=found,
             records=records,
             clocks=clocks,
-            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+            sending=Sending(
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                reserving=reserving,
+                halts=halts,
+                settings=settings.orders,
+            ),
+            risk=risk,
+            halts=halts,
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
         ),
         finding=finding,
-        cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
+        cancelling=cancelling,
         settling=settling,
+        risk=risk,
+        halts=halts,
+        halt_cancels=halt_cancels,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """An order took a step."""
     FILL = "fill"
     """One of our own trades."""
+    HALT = "halt"
+    """A halt that concerns the account was set or lifted; its owner is empty."""
 
 
 @dataclass(frozen=True, slots=True)

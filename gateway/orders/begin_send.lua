@@ -1,8 +1,9 @@
 -- Fix the send time of a claimed order, once. Safe to run twice: the same nonce gets the same time again.
 --
--- KEYS  1 order hash · 2 pending
+-- KEYS  1 order hash · 2 pending · 3 halts
 -- ARGV  1 nonce · 2 order id · 3 valid_until ms · 4 venue clock minus Redis clock, ms · 5 window ms · 6 lease ms
--- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version}
+--       · 7 "1" if it is reduce-only · 8 … the fields of the halts that would concern it
+-- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version} | {"halted", the halt, version}
 
 local t = redis.call("TIME")
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -10,6 +11,11 @@ local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 local state = redis.call("HMGET", KEYS[1], "state", "nonce", "send_ms", "version")
 if state[2] ~= ARGV[1] then
   return { "gone", 0, 0 }
+end
+-- Asked even where the send time is fixed already: whoever asks has not sent yet.
+local halt = halted(KEYS[3], 8, ARGV[7] == "1", now_ms)
+if halt then
+  return { "halted", halt, tonumber(state[4]) }
 end
 if state[1] == "sent" then
   return { "send", tonumber(state[3]), tonumber(state[4]) }

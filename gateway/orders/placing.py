@@ -25,6 +25,8 @@ from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
 from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
 from gateway.reference import Markets
+from gateway.risk.gate import Exposure, Risk
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -51,6 +53,8 @@ class Placing:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
+        risk: Risk,
+        halts: Halts,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
@@ -60,6 +64,8 @@ class Placing:
         self._records = records
         self._clocks = clocks
         self._sending = sending
+        self._risk = risk
+        self._halts = halts
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
@@ -84,6 +90,22 @@ class Placing:
             raise write_refusal(error) from error
         return account, market, intents
 
+    async def validate(self, client: Client, order: NewOrder) -> None:
+        """Everything but sending; reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        exposure = await self._admissible(client, account, market, order)
+        try:
+            await self._risk.would_fit(exposure, account.venue.name, account.name)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+
+    async def _admissible(self, client: Client, account: Account, market: Market, order: NewOrder) -> Exposure:
+        """What the order counts as, if neither a halt nor a limit on it alone forbids it."""
+        self._halts.check_order(
+            market.venue, account.name, client.name, market.symbol, is_reduce_only=order.reduce_only
+        )
+        return await self._risk.check(client.name, account.name, market, order)
+
     async def place(self, client: Client, order: NewOrder) -> Placed:
         """Place the order, or say what became of it if this client_order_id was accepted before.
 
@@ -94,6 +116,7 @@ class Placing:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
                 raise clock_refusal(account.venue.name)
+            exposure = await self._admissible(client, account, market, order)
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
@@ -119,7 +142,7 @@ class Placing:
                 raise _claim_refusal(claim, order)
             intent = next(intent for intent in intents if intent.order_id == order_id)
             # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce))
+            task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce, exposure))
             return Placed(await asyncio.shield(task), is_new=True)
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:

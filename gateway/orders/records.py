@@ -11,6 +11,8 @@ from enum import StrEnum
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
 from gateway.journal.entry import MAX_LENGTH
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode, encode_fill
+from gateway.risk import halt
+from gateway.risk.halt import Halt
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script
@@ -19,7 +21,7 @@ KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long a finished order's record is kept: 7 days."""
 
 _CLAIM = Script.load("gateway.orders", "claim.lua")
-_BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
+_BEGIN_SEND = Script.load("gateway.orders", "halted.lua", "begin_send.lua")
 _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
 
@@ -42,6 +44,8 @@ class SendLeave:
     send_ms: int | None
     version: int
     expired: bool
+    halt: Halt | None = None
+    """What forbids it."""
 
 
 class Records:
@@ -77,14 +81,39 @@ class Records:
         return Claim(answer.decode()), order_id.decode()
 
     async def begin_send(
-        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+        self,
+        intent: Intent,
+        *,
+        nonce: str,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> SendLeave:
-        """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
+        """Fix the send time, unless a halt under one of `halt_fields` forbids the order.
+
+        Safe to repeat with the same nonce: it is the same time.
+        """
         answer, send_ms, version = await self._store.run(
             _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+            [
+                keys.order(self._venue, intent.order_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.halts(self._venue),
+            ],
+            [
+                nonce,
+                intent.order_id,
+                intent.valid_until_ms,
+                clock_difference_ms,
+                window_ms,
+                lease_ms,
+                int(intent.reduce_only),
+                *halt_fields,
+            ],
         )
+        if answer == b"halted":
+            return SendLeave(None, int(version), expired=False, halt=halt.decode(send_ms))
         return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
@@ -181,6 +210,17 @@ class Records:
             "ZREVRANGE", keys.recent_orders(self._venue, account), offset, offset + count - 1
         )
         return [order_id.decode() for order_id in ids]
+
+    async def live(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Ids of orders that rest at the venue."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
+        return [order_id.decode() for order_id in ids]
+
+    async def unfinished(self, account: AccountName, *, count: int) -> list[str]:
+        """Ids of orders that rest at the venue or are not settled, so many of each at most."""
+        live = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
+        pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, count - 1)
+        return [order_id.decode() for order_id in dict.fromkeys([*await live, *await pending])]
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""

@@ -27,7 +27,10 @@ from gateway.orders import lifecycle, metrics
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
 from gateway.orders.records import Records
+from gateway.orders.reserving import Reserving
 from gateway.orders.settling import Settling, Step, now_ms
+from gateway.risk.gate import Exposure
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -43,15 +46,21 @@ class Sending:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
+        reserving: Reserving,
+        halts: Halts,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
+        self._reserving = reserving
+        self._halts = halts
         self._settings = settings
 
-    async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
-        """See a claimed order through to whatever can be known of it.
+    async def send(  # noqa: PLR0917 - all of them say which order
+        self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str, exposure: Exposure
+    ) -> OrderRecord:
+        """See a claimed order through to whatever can be known of it; `exposure` is what it counts as.
 
         Raises `Refusal` if it was not sent.
         """
@@ -73,9 +82,12 @@ class Sending:
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
+                    halt_fields=self._halts.fields_of(intent.venue, intent.account, intent.owner, intent.symbol),
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
+            if leave.halt is not None:
+                raise leave.halt.refusal(intent.venue)
             if leave.send_ms is None:
                 raise valid_until_passed() if leave.expired else _taken_over()
             record = replace(
@@ -89,6 +101,7 @@ class Sending:
 
         started = time.perf_counter()
         try:
+            await self._reserving.reserve(intent, nonce, exposure)
             placed = await self._send_once(account, market, order, intent, begin_send)
         except (Refusal, VenueError) as error:
             # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
