@@ -16,6 +16,9 @@ from gateway.limiter import Passage
 from gateway.limiter.redis_spend import SPENDING
 from gateway.orders.journaling import encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode
+from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode, encode_fill
+from gateway.risk import halt
+from gateway.risk.halt import Halt
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script, lua
@@ -73,6 +76,8 @@ class SendLeave:
     send_ms: int | None
     version: int
     expired: bool
+    halt: Halt | None = None
+    """What forbids it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +157,38 @@ class Records:
         return names, arguments
 
     async def begin_send(
-        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+        self,
+        intent: Intent,
+        *,
+        nonce: str,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> SendLeave:
         """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
         answer = await self._store.run(
+        """Fix the send time, unless a halt under one of `halt_fields` forbids the order.
+
+        Safe to repeat with the same nonce: it is the same time.
+        """
+        answer, send_ms, version = await self._store.run(
             _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+            [
+                keys.order(self._venue, intent.order_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.halts(self._venue),
+            ],
+            [
+                nonce,
+                intent.order_id,
+                intent.valid_until_ms,
+                clock_difference_ms,
+                window_ms,
+                lease_ms,
+                int(intent.reduce_only),
+                *halt_fields,
+            ],
         )
         return _leave_of(answer)
 
@@ -292,6 +322,17 @@ class Records:
         pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, -1)
         resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
         return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
+
+    async def live(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Ids of orders that rest at the venue."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
+        return [order_id.decode() for order_id in ids]
+
+    async def unfinished(self, account: AccountName, *, count: int) -> list[str]:
+        """Ids of orders that rest at the venue or are not settled, so many of each at most."""
+        live = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
+        pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, count - 1)
+        return [order_id.decode() for order_id in dict.fromkeys([*await live, *await pending])]
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""
