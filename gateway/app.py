@@ -24,6 +24,8 @@ from gateway.api import document, handlers
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
 from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import halts as halt_routes
+from gateway.api.routes import risk as risk_routes
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -38,11 +40,13 @@ from gateway.orders.cancelling import Cancelling
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.journaling import spell_out
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
@@ -50,6 +54,10 @@ from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
+from gateway.risk.reference_price import ReferencePrices
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
@@ -105,7 +113,10 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
+    for routes in (
+        *(system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit),
+        *(risk_routes, halt_routes),
+    ):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -157,6 +168,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
     check_budgets(settings, parts.venues)
     for name, limiter in services.limiters.items():
         limiter.take_up(account_terms(settings, name))
+    services.risk.take_up(settings)
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
     sockets.clients_changed()
@@ -199,9 +211,19 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     held = Accounts(_accounts(parts.opened, limiters))
     journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
     records = {name: Records(store, name, journal_max=journal_max) for name in opened}
-    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
+    risk = Risk(settings, ReferencePrices(feeds.hub, opened), Ledger(store))
+    halts = Halts(
+        store,
+        list(opened),
+        replica=replica,
+        desk_of=risk.desk_of,
+        redis_time_ms={name: clock.redis_time_ms for name, clock in clocks.items()},
+    )
+    reserving = Reserving(risk, records, found)
+    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
+    halt_cancels = HaltCancels(halts, records, cancelling)
     withdrawing = Withdrawing(
         accounts=held, store=store, records=records, clocks=clocks, cancelling=cancelling, settling=settling
     )
@@ -220,7 +242,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         settling=settling,
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        also=(reserving.repair, halt_cancels.go_on),
     )
+    background.start("halts", halts.run())
     background.start("tending of accounts", tending.run())
     dead_man = DeadMan(
         store=store, switches=switches, records=records, identities=parts.identities, withdrawing=withdrawing
@@ -255,8 +279,16 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             records=records,
             clocks=clocks,
             sending=Sending(
-                records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                withdrawing=withdrawing,
+                reserving=reserving,
+                halts=halts,
+                settings=settings.orders,
             ),
+            risk=risk,
+            halts=halts,
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
@@ -265,6 +297,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         cancelling=cancelling,
         switches=switches,
         settling=settling,
+        risk=risk,
+        halts=halts,
+        halt_cancels=halt_cancels,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

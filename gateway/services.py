@@ -15,10 +15,13 @@ from gateway.market_reads import MarketReads
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
 from gateway.settings import Settings
 from gateway.store.client import Store
 
@@ -50,6 +53,9 @@ class Services:
     cancelling: Cancelling
     switches: Mapping[VenueName, DeadManSwitches]
     settling: Settling
+    risk: Risk
+    halts: Halts
+    halt_cancels: HaltCancels
     in_flight: InFlight
     feeds: MarketFeeds
     market_reads: MarketReads

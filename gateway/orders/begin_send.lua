@@ -1,9 +1,10 @@
 -- Fix the send time of a claimed order, once. Safe to run twice: the same nonce gets the same time again.
 --
 -- `begin_send(keys, args)`
--- keys  1 order hash · 2 pending
+-- keys  1 order hash · 2 pending · 3 halts
 -- args  1 nonce · 2 order id · 3 valid_until ms · 4 venue clock minus Redis clock, ms · 5 window ms · 6 lease ms
--- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version}
+--       · 7 "1" if it is reduce-only · 8 … the fields of the halts that would concern it
+-- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version} | {"halted", the halt, version}
 
 -- The answer, where it stands already: sent before, or not to be sent. Else nil and the version; whatever may forbid
 -- the order to leave is judged here, before anything is spent for it.
@@ -13,6 +14,11 @@ local function standing(keys, args)
     return { "gone", 0, 0 }
   end
   local version = tonumber(state[4])
+  -- Asked even where the send time is fixed already: whoever asks has not sent yet.
+  local halt = halted(keys[3], args, 8, args[7] == "1")
+  if halt then
+    return { "halted", halt, version }
+  end
   if state[1] == "sent" then
     return { "send", tonumber(state[3]), version }
   end

@@ -14,6 +14,7 @@ from gateway.clock import VenueClock
 from gateway.limiter import Grant, Passage
 from gateway.orders.record import Intent
 from gateway.orders.records import Claim, Records
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 
 
@@ -45,26 +46,45 @@ class Claiming:
         *,
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
+        halts: Halts,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
+        self._halts = halts
         self._settings = settings
 
     async def claim(
-        self, account: Account, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        *,
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        may_admit: bool,
     ) -> Claimed:
-        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`."""
+        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`.
+
+        `may_admit` False takes the long way: something has to be written down between claim and leave.
+        """
         # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
-        claimed = await self._claim(account, candidates[:1], nonce, content, lease_ms)
+        claimed = await self._claim(account, candidates[:1], nonce, content, lease_ms, may_admit=may_admit)
         if claimed.claim is Claim.FULL and len(candidates) > 1:
-            claimed = await self._claim(account, candidates[1:], nonce, content, lease_ms)
+            claimed = await self._claim(account, candidates[1:], nonce, content, lease_ms, may_admit=may_admit)
         return claimed
 
-    async def _claim(
-        self, account: Account, candidates: Sequence[Intent], nonce: str, content: bytes, lease_ms: int
+    async def _claim(  # private to this class
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        *,
+        may_admit: bool,
     ) -> Claimed:
-        passage = account.passage(candidates[0].owner)
+        passage = account.passage(candidates[0].owner) if may_admit else None
         if passage is None:
             records = self._records[account.venue.name]
             claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
@@ -90,6 +110,9 @@ class Claiming:
             clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
             window_ms=window_ms,
             lease_ms=self._settings.claim_lease_ms,
+            halt_fields=self._halts.fields_of(
+                candidates[0].venue, candidates[0].account, candidates[0].owner, candidates[0].symbol
+            ),
         )
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave

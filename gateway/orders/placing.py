@@ -26,6 +26,8 @@ from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
 from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
 from gateway.reference import Markets
+from gateway.risk.gate import Exposure, Risk
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -52,6 +54,8 @@ class Placing:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
+        risk: Risk,
+        halts: Halts,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
@@ -61,10 +65,12 @@ class Placing:
         self._records = records
         self._clocks = clocks
         self._sending = sending
+        self._risk = risk
+        self._halts = halts
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
-        self._claiming = Claiming(records=records, clocks=clocks, settings=settings)
+        self._claiming = Claiming(records=records, clocks=clocks, halts=halts, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
         """Everything that can be found wrong without asking anybody; answers with the intent under each salt."""
@@ -86,6 +92,22 @@ class Placing:
             raise write_refusal(error) from error
         return account, market, intents
 
+    async def validate(self, client: Client, order: NewOrder) -> None:
+        """Everything but sending; reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        exposure = await self._admissible(client, account, market, order)
+        try:
+            await self._risk.would_fit(exposure, account.venue.name, account.name)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+
+    async def _admissible(self, client: Client, account: Account, market: Market, order: NewOrder) -> Exposure:
+        """What the order counts as, if neither a halt nor a limit on it alone forbids it."""
+        self._halts.check_order(
+            market.venue, account.name, client.name, market.symbol, is_reduce_only=order.reduce_only
+        )
+        return await self._risk.check(client.name, account.name, market, order)
+
     async def place(self, client: Client, order: NewOrder) -> Placed:
         """Place the order, or say what became of it if this client_order_id was accepted before.
 
@@ -96,6 +118,7 @@ class Placing:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
                 raise clock_refusal(account.venue.name)
+            exposure = await self._admissible(client, account, market, order)
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
@@ -103,7 +126,7 @@ class Placing:
         content = order.content_hash(market)
         while True:
             # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._claim_and_send(account, market, order, intents, content))
+            task = self._in_flight.start(self._claim_and_send(account, market, order, intents, content, exposure))
             result = await asyncio.shield(task)
             if isinstance(result, OrderRecord):
                 return Placed(result, is_new=True)
@@ -116,8 +139,14 @@ class Placing:
             if record is not None:  # else it was never sent after all, and the id is free
                 return Placed(record, is_new=False)
 
-    async def _claim_and_send(
-        self, account: Account, market: Market, order: NewOrder, intents: tuple[Intent, ...], content: bytes
+    async def _claim_and_send(  # noqa: PLR0917  # private to this class
+        self,
+        account: Account,
+        market: Market,
+        order: NewOrder,
+        intents: tuple[Intent, ...],
+        content: bytes,
+        exposure: Exposure,
     ) -> OrderRecord | Claimed:
         """The order, seen through; what came of its claim, if that is not ours."""
         # A replica that lets the order wait has not died over it.
@@ -125,7 +154,15 @@ class Placing:
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         nonce = secrets.token_hex(8)
         try:
-            claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
+            claimed = await self._claiming.claim(
+                account,
+                intents,
+                nonce=nonce,
+                content=content,
+                lease_ms=lease_ms,
+                # What has to be written down between claim and leave takes the long way.
+                may_admit=not exposure.levels and not order.cancel_if_unknown,
+            )
         except StoreUnavailable as error:
             _log.warning("order_not_claimed", account=account.name, error=str(error))
             if error.may_have_run:
@@ -134,7 +171,7 @@ class Placing:
         if claimed.claim is not Claim.CLAIMED:
             return claimed
         intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
-        return await self._sending.send(account, market, order, intent, claimed)
+        return await self._sending.send(account, market, order, intent, claimed, exposure)
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.

@@ -16,6 +16,8 @@ from gateway.limiter import Passage
 from gateway.limiter.redis_spend import SPENDING
 from gateway.orders.journaling import encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode
+from gateway.risk import halt
+from gateway.risk.halt import Halt
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script, lua
@@ -24,7 +26,7 @@ from gateway.store.wire import Argument
 KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long a finished order's record is kept: 7 days."""
 
-_LUA = lua("gateway.orders", "now.lua", "claim.lua", "begin_send.lua")
+_LUA = lua("gateway.orders", "now.lua", "claim.lua", "halted.lua", "begin_send.lua")
 _CLAIM = Script.calling("claim", _LUA)
 _BEGIN_SEND = Script.calling("begin_send", _LUA)
 ADMITTING = "\n".join((_LUA, lua("gateway.orders", "admit.lua")))
@@ -73,6 +75,8 @@ class SendLeave:
     send_ms: int | None
     version: int
     expired: bool
+    halt: Halt | None = None
+    """What forbids it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +121,24 @@ class Records:
         clock_difference_ms: int,
         window_ms: int,
         lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> Admission:
         """`claim`, what `passage` asks for, and `begin_send`, each if the one before allows it, as one script.
 
         Safe to repeat with the same nonce, except that the units then are lost until they come back by themselves.
         """
         names, arguments = self._claiming(candidates, nonce, content, claim_lease_ms)
+        beginning: list[Argument] = [
+            clock_difference_ms,
+            window_ms,
+            lease_ms,
+            int(candidates[0].reduce_only),
+            *halt_fields,
+        ]
         claimed, begun, spent = await self._store.run(
             _ADMIT,
-            [*passage.keys, *names],
-            [*passage.arguments, *arguments, clock_difference_ms, window_ms, lease_ms, len(passage.keys)],
+            [*passage.keys, keys.halts(self._venue), *names],
+            [*passage.arguments, *arguments, *beginning, len(beginning), len(passage.keys)],
         )
         leave = None if begun is None else _leave_of(begun)
         return Admission(*_claim_of(claimed), leave, spent)
@@ -152,13 +164,36 @@ class Records:
         return names, arguments
 
     async def begin_send(
-        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+        self,
+        intent: Intent,
+        *,
+        nonce: str,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> SendLeave:
-        """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
+        """Fix the send time, unless a halt under one of `halt_fields` forbids the order.
+
+        Safe to repeat with the same nonce: it is the same time.
+        """
         answer = await self._store.run(
             _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+            [
+                keys.order(self._venue, intent.order_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.halts(self._venue),
+            ],
+            [
+                nonce,
+                intent.order_id,
+                intent.valid_until_ms,
+                clock_difference_ms,
+                window_ms,
+                lease_ms,
+                int(intent.reduce_only),
+                *halt_fields,
+            ],
         )
         return _leave_of(answer)
 
@@ -293,6 +328,17 @@ class Records:
         resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
         return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
 
+    async def live(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Ids of orders that rest at the venue."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
+        return [order_id.decode() for order_id in ids]
+
+    async def unfinished(self, account: AccountName, *, count: int) -> list[str]:
+        """Ids of orders that rest at the venue or are not settled, so many of each at most."""
+        live = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
+        pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, count - 1)
+        return [order_id.decode() for order_id in dict.fromkeys([*await live, *await pending])]
+
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""
         ids = await self._store.command(
@@ -307,5 +353,10 @@ def _claim_of(answer: Sequence[bytes]) -> tuple[Claim, str]:
 
 
 def _leave_of(answer: Sequence[Any]) -> SendLeave:
-    said, send_ms, version = answer
-    return SendLeave(int(send_ms) if said == b"send" else None, int(version), said == b"expired")
+    said, what, version = answer
+    return SendLeave(
+        int(what) if said == b"send" else None,
+        int(version),
+        expired=said == b"expired",
+        halt=halt.decode(what) if said == b"halted" else None,
+    )

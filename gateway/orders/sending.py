@@ -29,8 +29,11 @@ from gateway.orders.claiming import Admitted, Claimed, send_window_ms
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
 from gateway.orders.records import Claim, Records
+from gateway.orders.reserving import Reserving
 from gateway.orders.settling import Settling, Step, now_ms
 from gateway.orders.withdrawing import Withdrawing
+from gateway.risk.gate import Exposure
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -47,18 +50,22 @@ class Sending:
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
         withdrawing: Withdrawing,
+        reserving: Reserving,
+        halts: Halts,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
         self._withdrawing = withdrawing
+        self._reserving = reserving
+        self._halts = halts
         self._settings = settings
 
-    async def send(
-        self, account: Account, market: Market, order: NewOrder, intent: Intent, claimed: Claimed
+    async def send(  # noqa: PLR0917 - all of them say which order
+        self, account: Account, market: Market, order: NewOrder, intent: Intent, claimed: Claimed, exposure: Exposure
     ) -> OrderRecord:
-        """See a claimed order through to whatever can be known of it.
+        """See a claimed order through to whatever can be known of it; `exposure` is what it counts as.
 
         Raises `Refusal` if it was not sent.
         """
@@ -82,9 +89,12 @@ class Sending:
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
+                    halt_fields=self._halts.fields_of(intent.venue, intent.account, intent.owner, intent.symbol),
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
+            if leave.halt is not None:
+                raise leave.halt.refusal(intent.venue)
             if leave.send_ms is None:
                 raise valid_until_passed() if leave.expired else _taken_over()
             record = replace(
@@ -99,6 +109,7 @@ class Sending:
 
         started = time.perf_counter()
         try:
+            await self._reserving.reserve(intent, claimed.nonce, exposure)
             placed = await self._send_once(account, market, order, intent, begin_send=begin_send, admitted=admitted)
         except (Refusal, VenueError) as error:
             # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.

@@ -1,7 +1,7 @@
 """Settling orders: comparing them with the venue, and writing down what that shows."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,7 @@ from gateway.clock import VenueClock
 from gateway.errors import StoreUnavailable
 from gateway.orders import lifecycle
 from gateway.orders.evidence import gather
-from gateway.orders.record import OrderRecord
+from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Added, Records
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
@@ -24,6 +24,12 @@ _CONFIRM_ABSENCE_MIN_MS = 1_000
 
 Step = Callable[[OrderRecord], OrderRecord]
 """From one state of an order to the next; the same record if there is nothing to do."""
+
+Ended = Callable[[OrderRecord], Awaitable[None]]
+"""What else is to be done when an order has ended, or was not sent; safe to repeat, raises nothing."""
+
+
+async def _nothing_else(_: OrderRecord) -> None: ...
 
 
 class Settling:
@@ -36,11 +42,13 @@ class Settling:
         markets: Markets,
         clocks: Mapping[VenueName, VenueClock],
         settings: OrderSettings,
+        ended: Ended = _nothing_else,
     ):
         self._records = records
         self._markets = markets
         self._clocks = clocks
         self._settings = settings
+        self._ended = ended
 
     async def take(self, record: OrderRecord, step: Step) -> OrderRecord:
         """Take a step and write it down, over whatever others have written meanwhile.
@@ -54,6 +62,8 @@ class Settling:
                 return record
             try:
                 if await records.write(following):
+                    if following.state in {State.DONE, State.NOT_SENT}:
+                        await self._ended(following)
                     return replace(following, version=following.version + 1, updated_ms=now_ms())
                 current = await records.get(record.intent.order_id)
             except StoreUnavailable as error:

@@ -79,7 +79,7 @@ async def place(the: TheServices, client: Trader, body: PlaceBody) -> Response:
 @router.post("/v1/orders/validate", response_model=Answer[Validated], openapi_extra=openapi_body(PlaceOrder))
 async def validate(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     """Everything but sending: what could be found wrong without asking the venue."""
-    the.placing.check(client, _new_order(the, client, body))
+    await the.placing.validate(client, _new_order(the, client, body))
     return ok(Validated, Validated())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from adapters.models import AccountName, OrderType, Side, VenueName
+from adapters.models import AccountName, Market, OrderType, Side, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.auth import Client
@@ -23,14 +23,26 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
 from gateway.services import public_throttle
-from gateway.settings import AccountAccess, OrderSettings, Scope
+from gateway.settings import (
+    AccountAccess,
+    AccountConfig,
+    LimitSettings,
+    OrderSettings,
+    Scope,
+    Settings,
+    VenueConfig,
+)
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
@@ -89,6 +101,16 @@ def market_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
     return limit_order(client_order_id, **({"type": OrderType.MARKET, "price": None} | changes))
 
 
+class Prices:
+    """The market's price, as a test says."""
+
+    def __init__(self) -> None:
+        self.now: Decimal | None = Decimal(100)
+
+    async def price(self, market: Market) -> Decimal | None:
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     exchange: Exchange
@@ -107,6 +129,10 @@ class Replica:
     withdrawing: Withdrawing
     dead_man: DeadMan
     in_flight: InFlight
+    risk: Risk
+    reserving: Reserving
+    halts: Halts
+    prices: Prices
     sweep: Sweep
     sweeps: Tending
 
@@ -152,6 +178,7 @@ async def replica(
     name: str = "a",
     is_clock_measured: bool = True,
     limiter_settings: LimiterSettings = UNSPENT,
+    limits: LimitSettings | None = None,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -169,7 +196,19 @@ async def replica(
             accounts = Accounts([account])
             records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
-            settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
+            prices = Prices()
+            risk = Risk(limited(venue.name, limits or LimitSettings()), prices, Ledger(store))
+            reserving = Reserving(risk, records, markets)
+            halts = Halts(
+                store,
+                [venue.name],
+                replica=name,
+                desk_of=risk.desk_of,
+                redis_time_ms={venue.name: clock.redis_time_ms},
+            )
+            settling = Settling(
+                records=records, markets=markets, clocks=clocks, settings=settings, ended=reserving.ended
+            )
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
@@ -204,8 +243,12 @@ async def replica(
                             clocks=clocks,
                             settling=settling,
                             withdrawing=withdrawing,
+                            reserving=reserving,
+                            halts=halts,
                             settings=settings,
                         ),
+                        risk=risk,
+                        halts=halts,
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
@@ -222,6 +265,10 @@ async def replica(
                         withdrawing=withdrawing,
                     ),
                     in_flight=in_flight,
+                    risk=risk,
+                    reserving=reserving,
+                    halts=halts,
+                    prices=prices,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
                 )
@@ -229,6 +276,16 @@ async def replica(
                 await in_flight.drain(0)
                 for task in background:
                     task.cancel()
+
+
+def limited(venue: VenueName, limits: LimitSettings) -> Settings:
+    """Settings in which the account has these limits, and nobody has others."""
+    return Settings.model_construct(
+        venues={venue: VenueConfig()},
+        accounts={ACCOUNT: AccountConfig(venue="v", limits=limits)},
+        clients={},
+        desks={},
+    )
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
