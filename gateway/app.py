@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, markets, order_changes, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -33,15 +33,23 @@ from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
@@ -100,7 +108,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, orders, order_changes):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -191,7 +199,37 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     records = {name: Records(store, name) for name in opened}
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
-    in_flight = InFlight()
+    in_flight, waits = InFlight(), Waits()
+    sending = Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders, waits=waits)
+    placing = Placing(
+        accounts=held,
+        markets=found,
+        records=records,
+        clocks=clocks,
+        sending=sending,
+        identities=parts.identities,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
+    cancelling = Cancelling(
+        markets=found,
+        records=records,
+        finding=finding,
+        settling=settling,
+        calling_off=CallingOff(settling, waits),
+    )
+    cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
+    amending = Amending(
+        markets=found,
+        records=records,
+        clocks=clocks,
+        finding=finding,
+        settling=settling,
+        placing=placing,
+        replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
     stack.push_async_callback(background.stop)
@@ -222,18 +260,28 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=Placing(
+        placing=placing,
+        finding=finding,
+        cancelling=cancelling,
+        cancelling_all=CancellingAll(
             accounts=held,
             markets=found,
             records=records,
-            clocks=clocks,
-            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
             identities=parts.identities,
-            settings=settings.orders,
+            settling=settling,
+            cancelling_many=cancelling_many,
+        ),
+        amending=amending,
+        batching=Batching(
+            accounts=held,
+            finding=finding,
+            placing=placing,
+            sending=sending,
+            sending_many=SendingMany(records=records, clocks=clocks, sending=sending, settings=settings.orders),
+            cancelling_many=cancelling_many,
+            amending=amending,
             in_flight=in_flight,
         ),
-        finding=finding,
-        cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
         settling=settling,
         in_flight=in_flight,
         feeds=feeds,

@@ -12,7 +12,10 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
 from gateway.orders.finding import Finding
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
@@ -47,6 +50,9 @@ class Services:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     settling: Settling
     in_flight: InFlight
     feeds: MarketFeeds

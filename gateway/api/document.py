@@ -10,11 +10,12 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
+from gateway.api.batch_bodies import AmendOrder, BatchRequest, CancelAllRequest
 from gateway.api.limits import PlanRequest
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest)
+_BODIES = (AmendOrder, BatchRequest, CancelAllRequest, PlaceOrder, PlanRequest, TokenRequest)
 
 
 def install(app: FastAPI) -> None:

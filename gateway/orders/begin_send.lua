@@ -1,29 +1,40 @@
--- Fix the send time of a claimed order, once. Safe to run twice: the same nonce gets the same time again.
+-- Fix the send time of claimed orders, once: the same for all of them. Safe to run twice: the same nonce gets the same
+-- time again.
 --
--- KEYS  1 order hash · 2 pending
--- ARGV  1 nonce · 2 order id · 3 valid_until ms · 4 venue clock minus Redis clock, ms · 5 window ms · 6 lease ms
--- Answer  {"send" | "gone" | "expired", send ms in the venue's time, version}
+-- KEYS  1 pending · then each order's hash
+-- ARGV  1 venue clock minus Redis clock, ms · 2 window ms · 3 lease ms · then per order: nonce, order id,
+--       valid_until ms
+-- Answer  per order {"send" | "gone" | "expired", send ms in the venue's time, version}
 
 local t = redis.call("TIME")
 local now_ms = t[1] * 1000 + math.floor(t[2] / 1000)
 
-local state = redis.call("HMGET", KEYS[1], "state", "nonce", "send_ms", "version")
-if state[2] ~= ARGV[1] then
-  return { "gone", 0, 0 }
+local function begin_send(order, nonce, order_id, valid_until_ms)
+  local state = redis.call("HMGET", order, "state", "nonce", "send_ms", "version")
+  if state[2] ~= nonce then
+    return { "gone", 0, 0 }
+  end
+  if state[1] == "sent" then
+    return { "send", tonumber(state[3]), tonumber(state[4]) }
+  end
+  if state[1] ~= "claimed" then
+    return { "gone", 0, 0 }
+  end
+  if now_ms >= valid_until_ms then
+    return { "expired", 0, tonumber(state[4]) }
+  end
+  local send_ms = now_ms + tonumber(ARGV[1])
+  local lease_ms = now_ms + tonumber(ARGV[3])
+  local version = tonumber(state[4]) + 1
+  redis.call("HSET", order, "state", "sent", "send_ms", send_ms, "window_ms", ARGV[2], "version", version,
+    "updated_ms", now_ms, "lease_until_ms", lease_ms)
+  redis.call("ZADD", KEYS[1], lease_ms, order_id)
+  return { "send", send_ms, version }
 end
-if state[1] == "sent" then
-  return { "send", tonumber(state[3]), tonumber(state[4]) }
+
+local answers = {}
+for i = 1, #KEYS - 1 do
+  local at = 1 + 3 * i
+  answers[i] = begin_send(KEYS[1 + i], ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]))
 end
-if state[1] ~= "claimed" then
-  return { "gone", 0, 0 }
-end
-if now_ms >= tonumber(ARGV[3]) then
-  return { "expired", 0, tonumber(state[4]) }
-end
-local send_ms = now_ms + tonumber(ARGV[4])
-local lease_ms = now_ms + tonumber(ARGV[6])
-local version = tonumber(state[4]) + 1
-redis.call("HSET", KEYS[1], "state", "sent", "send_ms", send_ms, "window_ms", ARGV[5], "version", version,
-  "updated_ms", now_ms, "lease_until_ms", lease_ms)
-redis.call("ZADD", KEYS[2], lease_ms, ARGV[2])
-return { "send", send_ms, version }
+return answers

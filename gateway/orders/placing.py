@@ -18,6 +18,7 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders.claimed import Claimed
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
@@ -38,6 +39,14 @@ class Placed:
     record: OrderRecord
     is_new: bool
     """False: this client_order_id was accepted before, and nothing was sent now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The id was claimed before with the same content; somebody may still be at work on the order."""
+
+    records: Records
+    order_id: str
 
 
 class Placing:
@@ -90,6 +99,28 @@ class Placing:
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
         """
+        while True:
+            claimed = await self.claim(client, order)
+            if isinstance(claimed, Placed):
+                return claimed
+            if isinstance(claimed, Claimed):
+                # Shielded: from here on the order is seen through, whoever waits for it.
+                task = self._in_flight.start(
+                    self._sending.send(claimed.account, claimed.market, order, claimed.intent, claimed.nonce)
+                )
+                return Placed(await asyncio.shield(task), is_new=True)
+            try:
+                record = await self._when_settled(claimed.records, claimed.order_id)
+            except StoreUnavailable as error:
+                raise store_refusal(write=True) from error
+            if record is not None:  # else it was never sent after all, and the id is free
+                return Placed(record, is_new=False)
+
+    async def claim(self, client: Client, order: NewOrder) -> "Claimed | Accepted | Placed":
+        """Claim the order's id; whoever does sends it, or its lease lapses.
+
+        `Placed` if nothing new can be placed now, but it was before. Raises `Refusal` that leaves the id as it is.
+        """
         try:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
@@ -103,24 +134,18 @@ class Placing:
         now_ms = self._clocks[account.venue.name].redis_time_ms()
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         records = self._records[account.venue.name]
-        while True:
-            nonce = secrets.token_hex(8)
-            try:
-                claim, order_id = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
-                if claim is Claim.EXISTS:
-                    record = await self._when_settled(records, order_id)
-                    if record is None:  # it was never sent after all, and the id is free
-                        continue
-                    return Placed(record, is_new=False)
-            except StoreUnavailable as error:
-                _log.warning("order_not_claimed", account=account.name, error=str(error))
-                raise store_refusal(write=True) from error
-            if claim is not Claim.CLAIMED:
-                raise _claim_refusal(claim, order)
-            intent = next(intent for intent in intents if intent.order_id == order_id)
-            # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce))
-            return Placed(await asyncio.shield(task), is_new=True)
+        nonce = secrets.token_hex(8)
+        try:
+            claim, order_id = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
+        except StoreUnavailable as error:
+            _log.warning("order_not_claimed", account=account.name, error=str(error))
+            raise store_refusal(write=True) from error
+        if claim is Claim.EXISTS:
+            return Accepted(records, order_id)
+        if claim is not Claim.CLAIMED:
+            raise _claim_refusal(claim, order)
+        intent = next(intent for intent in intents if intent.order_id == order_id)
+        return Claimed(account, market, order, intent, nonce)
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.

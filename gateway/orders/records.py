@@ -5,7 +5,7 @@ What a step means is `lifecycle`'s business; here is only how it is written down
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.models import AccountName, Fill, VenueClientId, VenueName
@@ -42,6 +42,10 @@ class SendLeave:
     send_ms: int | None
     version: int
     expired: bool
+
+    def of(self, record: OrderRecord, window_ms: int) -> OrderRecord:
+        """The record as `begin_send` has written it."""
+        return replace(record, state=State.SENT, version=self.version, send_ms=self.send_ms, window_ms=window_ms)
 
 
 class Records:
@@ -80,12 +84,24 @@ class Records:
         self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
     ) -> SendLeave:
         """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
-        answer, send_ms, version = await self._store.run(
-            _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+        [leave] = await self.begin_send_many(
+            [(intent, nonce)], clock_difference_ms=clock_difference_ms, window_ms=window_ms, lease_ms=lease_ms
         )
-        return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
+        return leave
+
+    async def begin_send_many(
+        self, claims: Sequence[tuple[Intent, str]], *, clock_difference_ms: int, window_ms: int, lease_ms: int
+    ) -> list[SendLeave]:
+        """Fix one send time for orders of one account, each with the nonce of its claim. Safe to repeat."""
+        names = [keys.pending_orders(self._venue, claims[0][0].account)]
+        arguments: list[str | bytes | int] = [clock_difference_ms, window_ms, lease_ms]
+        for intent, nonce in claims:
+            names.append(keys.order(self._venue, intent.order_id))
+            arguments += [nonce, intent.order_id, intent.valid_until_ms]
+        return [
+            SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
+            for answer, send_ms, version in await self._store.run(_BEGIN_SEND, names, arguments)
+        ]
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -174,6 +190,17 @@ class Records:
         name = keys.client_order(self._venue, account, owner, client_order_id)
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
+
+    async def open(self, account: AccountName) -> list[str]:
+        """Ids of orders that rest at the venue, or are on their way there."""
+        # Pending ones first: an order that becomes live in between is then seen twice, rather than not at all.
+        pending = await self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, -1)
+        live = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
+        return [order_id.decode() for order_id in dict.fromkeys([*pending, *live])]
+
+    async def now_ms(self) -> int:
+        """Redis' time, milliseconds since the epoch."""
+        return int((await self._store.time_us()) // 1_000)
 
     async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
         """Order ids, newest first."""

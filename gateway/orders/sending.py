@@ -6,7 +6,6 @@ unknown; what certainly did not leave frees the id.
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import structlog
 
@@ -26,8 +25,9 @@ from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
-from gateway.orders.records import Records
+from gateway.orders.records import Records, SendLeave
 from gateway.orders.settling import Settling, Step, now_ms
+from gateway.orders.waits import Waits
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -44,23 +44,24 @@ class Sending:
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
         settings: OrderSettings,
+        waits: Waits,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
         self._settings = settings
+        self._waits = waits
 
     async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
         """See a claimed order through to whatever can be known of it.
 
-        Raises `Refusal` if it was not sent.
+        Raises `Refusal` if it was not sent, unless that is because it was cancelled.
         """
         records = self._records[intent.venue]
-        record = OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=nonce)
+        record = claimed_record(intent, nonce)
         clock = self._clocks[intent.venue]
 
-        can = account.venue.capabilities
-        window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
+        window_ms = send_window_ms(account, self._settings)
 
         async def begin_send() -> SendTime:
             nonlocal record
@@ -77,35 +78,40 @@ class Sending:
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
             if leave.send_ms is None:
-                raise valid_until_passed() if leave.expired else _taken_over()
-            record = replace(
-                record,
-                state=State.SENT,
-                version=leave.version,
-                send_ms=leave.send_ms,
-                window_ms=window_ms,
-            )
+                raise held_back(leave)
+            record = leave.of(record, window_ms)
             return SendTime(leave.send_ms, window_ms)
 
         started = time.perf_counter()
         try:
-            placed = await self._send_once(account, market, order, intent, begin_send)
+            outcome: VenueOrder | Refusal | VenueError = await self._send_once(
+                account, market, order, intent, begin_send
+            )
         except (Refusal, VenueError) as error:
-            # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
-            if isinstance(error, Refusal | NeverSent) or record.state is State.CLAIMED:
-                await self._forget(record)
-                metrics.ORDERS.labels(intent.venue, "not_sent").inc()
-                if isinstance(error, Refusal):
-                    error.outcome = Outcome.NOT_SENT
-                    raise
-                refusal = write_refusal(error)
-                refusal.outcome = Outcome.NOT_SENT
-                raise refusal from error
-            step = _refused_by_venue(error) if isinstance(error, DefiniteNo) else _lost(error)
-        else:
+            outcome = error
+        return await self.conclude(record, outcome, started_s=started)
 
-            def step(current: OrderRecord) -> OrderRecord:
-                return lifecycle.seen(current, placed, source="answer")
+    async def conclude(
+        self, record: OrderRecord, outcome: VenueOrder | Refusal | VenueError, *, started_s: float
+    ) -> OrderRecord:
+        """Settle an order by what its send came to; `started_s` by the performance counter.
+
+        Raises `Refusal` if it was not sent, unless that is because it was cancelled.
+        """
+        intent = record.intent
+        if isinstance(outcome, VenueOrder):
+            step = _placed(outcome)
+        # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
+        elif isinstance(outcome, Refusal | NeverSent) or record.state is State.CLAIMED:
+            left = await self._forget(record)
+            if left.state is State.DONE and left.nonce == record.nonce:
+                return left  # cancelled while it waited
+            metrics.ORDERS.labels(intent.venue, "not_sent").inc()
+            refusal = outcome if isinstance(outcome, Refusal) else write_refusal(outcome)
+            refusal.outcome = Outcome.NOT_SENT
+            raise refusal from (None if refusal is outcome else outcome)
+        else:
+            step = _refused_by_venue(outcome) if isinstance(outcome, DefiniteNo) else _lost(outcome)
 
         settled = await self._settling.take(record, step)
         if settled.state is State.UNKNOWN:
@@ -113,7 +119,7 @@ class Sending:
                 "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause
             )
         metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
-        metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started)
+        metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started_s)
         _log.info(
             "order_sent",
             order_id=intent.order_id,
@@ -134,21 +140,33 @@ class Sending:
     ) -> VenueOrder:
         request = order_request(intent, market)
         body = account.trading.encode(request)
-        throttle = account.throttle(intent.owner, wait_s(order, intent, self._clocks[intent.venue].redis_time_ms()))
+        budget = account.throttle(intent.owner, wait_s(order, intent, self._clocks[intent.venue].redis_time_ms()))
+        throttle = self._waits.throttle(budget, intent.order_id)
         try:
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
             # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
 
-    async def _forget(self, record: OrderRecord) -> None:
+    async def _forget(self, record: OrderRecord) -> OrderRecord:
         """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.
 
         Only our own claim: a lease that lapsed may have freed the id before us, and another's order may stand there.
         """
-        await self._settling.take(
+        return await self._settling.take(
             record, lambda current: lifecycle.not_sent(current) if current.nonce == record.nonce else current
         )
+
+
+def claimed_record(intent: Intent, nonce: str) -> OrderRecord:
+    """The record of an order as its claim has written it."""
+    return OrderRecord(intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=nonce)
+
+
+def send_window_ms(account: Account, settings: OrderSettings) -> int:
+    """How long the venue may still accept what is signed now: as configured, within what it can."""
+    can = account.venue.capabilities
+    return min(max(settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
 
 
 def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:
@@ -171,6 +189,10 @@ def order_request(intent: Intent, market: Market) -> OrderRequest:
         reduce_only=intent.reduce_only,
         self_trade_prevention=intent.self_trade_prevention,
     )
+
+
+def _placed(order: VenueOrder) -> Step:
+    return lambda record: lifecycle.seen(record, order, source="answer")
 
 
 def _refused_by_venue(error: DefiniteNo) -> Step:
@@ -208,7 +230,10 @@ def clock_refusal(venue: VenueName) -> Refusal:
     )
 
 
-def _taken_over() -> Refusal:
+def held_back(leave: SendLeave) -> Refusal:
+    """The answer to an order that must not be sent any more."""
+    if leave.expired:
+        return valid_until_passed()
     return Refusal(
         Code.STORE_UNAVAILABLE,
         "this replica was too slow and gave the order up before sending it; send it again",

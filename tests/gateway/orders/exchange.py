@@ -16,6 +16,7 @@ import msgspec
 
 from adapters.contract import (
     BeginSend,
+    BeginSendMany,
     BookSource,
     Call,
     CallKind,
@@ -33,7 +34,7 @@ from adapters.contract import (
     Venue,
     VenueAccount,
 )
-from adapters.errors import InvalidRequest, NotSupported, OrderNotFound
+from adapters.errors import InvalidRequest, NotSupported, OrderNotFound, VenueError
 from adapters.models import (
     AccountName,
     Balance,
@@ -83,6 +84,10 @@ CAPABILITIES = Capabilities(
 
 _PLACE = Call("place", CallKind.ORDER, "account")
 _CANCEL = Call("cancel", CallKind.CANCEL, "account")
+_PLACE_BATCH = Call("place_batch", CallKind.ORDER, "account")
+_CANCEL_BATCH = Call("cancel_batch", CallKind.CANCEL, "account")
+_CANCEL_ALL = Call("cancel_all", CallKind.CANCEL, "account")
+_AMEND = Call("amend", CallKind.ORDER, "account")
 _READ = Call("read", CallKind.ACCOUNT_READ, "account")
 _PUBLIC = Call("public", CallKind.MARKET_READ, "public")
 _DEBITS = {"account": (("account", 1),), "public": (("ip", 1),)}
@@ -131,6 +136,7 @@ class Exchange:
 
     name: VenueName
     markets: list[Market] = field(default_factory=list)
+    capabilities: Capabilities = CAPABILITIES
     clock_ahead_ms: int = 0
     client_ids: int = 10**12
     limit: int = 1_000
@@ -140,6 +146,12 @@ class Exchange:
     hidden: set[str] = field(default_factory=set)
     """Sources that show nothing yet: `resting`, `history`, `fills`."""
     reads: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    """Calls for many orders, and amends, as they arrived."""
+    refused: dict[VenueClientId, VenueError] = field(default_factory=dict)
+    """What is answered for an order of a batch instead of placing it."""
+    mute: set[VenueClientId] = field(default_factory=set)
+    """Orders that the answer to a batch leaves out."""
     cancels: int = 0
     cancels_take_time: bool = False
     before_begin_send: Callable[[], Awaitable[None]] = nothing
@@ -162,14 +174,14 @@ class Exchange:
     def venue(self) -> Venue:
         return Venue(
             name=self.name,
-            capabilities=CAPABILITIES,
+            capabilities=self.capabilities,
             limits=Limits(
                 (
                     LimitRule("account", LimitScope.ACCOUNT, self.limit, self.period_ms),
                     LimitRule("ip", LimitScope.IP, 1_000, 1_000),
                 ),
                 _DEBITS,
-                calls=(_PLACE, _CANCEL, _READ, _PUBLIC),
+                calls=(_PLACE, _CANCEL, _PLACE_BATCH, _CANCEL_BATCH, _READ, _PUBLIC),
             ),
             credential_fields=frozenset({"api_secret"}),
             market_data=_MarketData(self),
@@ -273,6 +285,79 @@ class _Trading:
             cancelled = venue.change(venue_client_id, status=OrderStatus.CANCELLED)
             await venue.before_cancel_answer()
             return None if venue.cancels_take_time else cancelled
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest], *, throttle: Throttle, begin_send: BeginSendMany
+    ) -> Mapping[VenueClientId, VenueOrder | VenueError]:
+        venue = self._exchange
+        async with throttle.grant(_PLACE_BATCH) as grant:
+            await venue.before_begin_send()
+            leaving = await begin_send()
+            await venue.before_first_byte()
+            grant.start()
+            venue.calls.append("place_many")
+            left = [request for request in requests if request.venue_client_id in leaving.client_ids]
+            venue.arrivals += [Arrival(request, b"", leaving.when) for request in left]
+            await venue.on_arrival()
+            told = {one.venue_client_id: venue.refused.get(one.venue_client_id) or venue.take(one) for one in left}
+            await venue.before_answer()
+            grant.answered({})
+            return {client_id: result for client_id, result in told.items() if client_id not in venue.mute}
+
+    async def cancel_many(
+        self, order_ids: Sequence[VenueOrderId], throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueError | None]:
+        venue = self._exchange
+        async with throttle.grant(_CANCEL_BATCH) as grant:
+            grant.start()
+            venue.calls.append("cancel_many")
+            await venue.before_cancel()
+            resting = {order.venue_order_id for order in venue.resting()}
+            for order_id in resting.intersection(order_ids):
+                venue.orders[order_id] = replace(venue.orders[order_id], status=OrderStatus.CANCELLED)
+            await venue.before_cancel_answer()
+            grant.answered({})
+            return {one: None if one in resting else OrderNotFound(venue.name, "it does not rest") for one in order_ids}
+
+    async def cancel_all(
+        self, market: Market | None, throttle: Throttle
+    ) -> Mapping[VenueOrderId, VenueOrder | None] | None:
+        venue = self._exchange
+        async with throttle.grant(_CANCEL_ALL) as grant:
+            grant.start()
+            venue.calls.append("cancel_all")
+            await venue.before_cancel()
+            meant = [one for one in venue.resting() if market is None or one.symbol == market.symbol]
+            for order in meant:
+                venue.orders[order.venue_order_id] = replace(order, status=OrderStatus.CANCELLED)
+            await venue.before_cancel_answer()
+            grant.answered({})
+            return None if venue.cancels_take_time else {one.venue_order_id: None for one in meant}
+
+    async def amend(
+        self,
+        market: Market,
+        venue_client_id: VenueClientId,
+        *,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        throttle: Throttle,
+        begin_send: BeginSend,
+    ) -> VenueOrder:
+        venue = self._exchange
+        async with throttle.grant(_AMEND) as grant:
+            await begin_send()
+            grant.start()
+            venue.calls.append("amend")
+            await venue.on_arrival()
+            if not [order for order in venue.resting() if order.venue_client_id == venue_client_id]:
+                grant.answered({})
+                raise OrderNotFound(venue.name, "no such order rests", http_status=404)
+            terms = {"price": price, "quantity": quantity}
+            order = venue.change(venue_client_id, **{name: term for name, term in terms.items() if term is not None})
+            await venue.before_answer()
+            grant.answered({})
+            return order
 
     async def order(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder:
         await self._exchange.read("order", throttle)

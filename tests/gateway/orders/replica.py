@@ -13,7 +13,12 @@ from gateway.addresses import AllowList
 from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
@@ -21,10 +26,13 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.reference import Markets
 from gateway.services import public_throttle
 from gateway.settings import AccountAccess, OrderSettings, Scope
@@ -99,6 +107,9 @@ class Replica:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     in_flight: InFlight
     sweep: Sweep
     sweeps: Tending
@@ -165,6 +176,37 @@ async def replica(
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
+            waits = Waits()
+            sending = Sending(records=records, clocks=clocks, settling=settling, settings=settings, waits=waits)
+            placing = Placing(
+                accounts=accounts,
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                sending=sending,
+                identities=identities,
+                settings=settings,
+                in_flight=in_flight,
+            )
+            cancelling = Cancelling(
+                markets=markets,
+                records=records,
+                finding=finding,
+                settling=settling,
+                calling_off=CallingOff(settling, waits),
+            )
+            cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
+            amending = Amending(
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                finding=finding,
+                settling=settling,
+                placing=placing,
+                replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+                settings=settings,
+                in_flight=in_flight,
+            )
             try:
                 yield Replica(
                     exchange=exchange,
@@ -176,18 +218,28 @@ async def replica(
                     clock=clock,
                     records=records[venue.name],
                     settling=settling,
-                    placing=Placing(
+                    placing=placing,
+                    finding=finding,
+                    cancelling=cancelling,
+                    cancelling_all=CancellingAll(
                         accounts=accounts,
                         markets=markets,
                         records=records,
-                        clocks=clocks,
-                        sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings),
                         identities=identities,
-                        settings=settings,
+                        settling=settling,
+                        cancelling_many=cancelling_many,
+                    ),
+                    amending=amending,
+                    batching=Batching(
+                        accounts=accounts,
+                        finding=finding,
+                        placing=placing,
+                        sending=sending,
+                        sending_many=SendingMany(records=records, clocks=clocks, sending=sending, settings=settings),
+                        cancelling_many=cancelling_many,
+                        amending=amending,
                         in_flight=in_flight,
                     ),
-                    finding=finding,
-                    cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
