@@ -80,9 +80,11 @@ def shown(record: OrderRecord, order: VenueOrder, *, asked_ms: int) -> OrderReco
     amend = record.result.amend
     if amend is None or not is_open(record) or amend.send_ms is None or asked_ms <= amend.send_ms:
         return record
-    if _shows(amend, order):
+    is_over = asked_ms > amend.settles_by_ms
+    # Terms that the order had before show nothing: the amend may still be on its way, and bring them back later.
+    if _shows(amend, order) and (is_over or not _keeps_terms(amend, record)):
         return _with_terms(record, order)
-    if asked_ms > amend.settles_by_ms:
+    if is_over:
         return _with(record, replace(amend, state=AmendState.FAILED))
     return record
 
@@ -103,6 +105,10 @@ def _is_of(record: OrderRecord, amend: Amend) -> bool:
 
 def _shows(amend: Amend, order: VenueOrder) -> bool:
     return amend.price in {None, order.price} and amend.quantity in {None, order.quantity}
+
+
+def _keeps_terms(amend: Amend, record: OrderRecord) -> bool:
+    return amend.price in {None, record.price} and amend.quantity in {None, record.quantity}
 
 
 def _with_terms(record: OrderRecord, order: VenueOrder) -> OrderRecord:
