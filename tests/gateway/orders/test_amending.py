@@ -1,4 +1,4 @@
-"""Amends at a venue that has them and at one that has not: never two on their way, never more at the venue than asked."""
+"""Amends at a venue that has them and at one that has not: never two under way at once."""
 
 import asyncio
 from dataclasses import replace
