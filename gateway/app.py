@@ -23,7 +23,19 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import (
+    accounts,
+    across,
+    audit,
+    auth,
+    cancel_after,
+    journals,
+    markets,
+    order_changes,
+    orders,
+    system,
+    venues,
+)
 from gateway.api.routes import halts as halt_routes
 from gateway.api.routes import risk as risk_routes
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
@@ -36,7 +48,12 @@ from gateway.journal import MAX_LENGTH, UNCUT, Archiver, ArchiveTerms, Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -46,10 +63,13 @@ from gateway.orders.in_flight import InFlight
 from gateway.orders.journaling import spell_out
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
 from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.reload import Reload
@@ -114,7 +134,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
     for routes in (
-        *(system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit),
+        *(system, auth, venues, markets, across, accounts, cancel_after, journals, orders, order_changes, audit),
         *(risk_routes, halt_routes),
     ):
         app.include_router(routes.router)
@@ -222,13 +242,55 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     reserving = Reserving(risk, records, found)
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
-    cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
+    in_flight, waits = InFlight(), Waits()
+    cancelling = Cancelling(
+        markets=found,
+        records=records,
+        finding=finding,
+        settling=settling,
+        calling_off=CallingOff(settling, waits),
+    )
+    cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
     halt_cancels = HaltCancels(halts, records, cancelling)
     withdrawing = Withdrawing(
         accounts=held, store=store, records=records, clocks=clocks, cancelling=cancelling, settling=settling
     )
     switches = {name: DeadManSwitches(store, name) for name in opened}
-    in_flight = InFlight()
+    sending = Sending(
+        records=records,
+        clocks=clocks,
+        settling=settling,
+        withdrawing=withdrawing,
+        reserving=reserving,
+        halts=halts,
+        settings=settings.orders,
+        waits=waits,
+    )
+    placing = Placing(
+        accounts=held,
+        markets=found,
+        records=records,
+        clocks=clocks,
+        sending=sending,
+        risk=risk,
+        halts=halts,
+        identities=parts.identities,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
+    amending = Amending(
+        markets=found,
+        records=records,
+        clocks=clocks,
+        finding=finding,
+        settling=settling,
+        placing=placing,
+        replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+        risk=risk,
+        halts=halts,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
     stack.push_async_callback(background.stop)
@@ -273,28 +335,30 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=Placing(
+        placing=placing,
+        finding=finding,
+        cancelling=cancelling,
+        cancelling_all=CancellingAll(
             accounts=held,
             markets=found,
             records=records,
-            clocks=clocks,
-            sending=Sending(
-                records=records,
-                clocks=clocks,
-                settling=settling,
-                withdrawing=withdrawing,
-                reserving=reserving,
-                halts=halts,
-                settings=settings.orders,
-            ),
-            risk=risk,
-            halts=halts,
             identities=parts.identities,
-            settings=settings.orders,
+            settling=settling,
+            cancelling_many=cancelling_many,
+        ),
+        amending=amending,
+        batching=Batching(
+            accounts=held,
+            finding=finding,
+            placing=placing,
+            sending=sending,
+            sending_many=SendingMany(
+                records=records, clocks=clocks, sending=sending, halts=halts, settings=settings.orders
+            ),
+            cancelling_many=cancelling_many,
+            amending=amending,
             in_flight=in_flight,
         ),
-        finding=finding,
-        cancelling=cancelling,
         switches=switches,
         settling=settling,
         risk=risk,

@@ -12,7 +12,10 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.halt_cancels import HaltCancels
@@ -52,6 +55,9 @@ class Services:
     finding: Finding
     cancelling: Cancelling
     switches: Mapping[VenueName, DeadManSwitches]
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     settling: Settling
     risk: Risk
     halts: Halts

@@ -3,8 +3,8 @@
 --
 -- `admit(keys, args)`
 -- keys  those of `spend`, the halts, those of `claim`
--- args  those of `spend`, for one call; those of `claim`; those of `begin_send` from the fourth on; how many these are;
---       how many of the keys are `spend`'s
+-- args  those of `spend`, for one call; those of `claim`; those of `begin_send` for the order, without what `claim`
+--       knows of it (nonce, order id, valid_until); how many these are; how many of the keys are `spend`'s
 -- Answer  {`claim`'s, `begin_send`'s or nothing, `spend`'s or nothing}
 
 local function admit(keys, args)
@@ -21,12 +21,13 @@ local function admit(keys, args)
       order = claim_keys[i - 2]
     end
   end
-  local send_keys = { order, claim_keys[2], keys[count + 1] }
-  local send_args = { claim_args[1], claimed[2], claim_args[4], unpack(args, last + 1, #args - 2) }
-  local answer, version = standing(send_keys, send_args)
+  local send_keys = { claim_keys[2], keys[count + 1], order }
+  local send_args = { args[last + 1], args[last + 2], args[last + 3], args[last + 4],
+    claim_args[1], claimed[2], claim_args[4], unpack(args, last + 5, #args - 2) }
+  local answer, version = standing(send_keys, send_args, 1)
   if answer then
     return { claimed, answer, false }
   end
   local spent = spend({ unpack(keys, 1, count) }, args)
-  return { claimed, spent[1] == 1 and fix_send_time(send_keys, send_args, version) or false, spent }
+  return { claimed, spent[1] == 1 and fix_send_time(send_keys, send_args, 1, version) or false, spent }
 end

@@ -29,12 +29,11 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What came of it; `admitted` is None where the long way is left to go."""
+class Answer:
+    """What came of a claim; `admitted` is None where the long way is left to go."""
 
     claim: Claim
     order_id: str
-    nonce: str
     admitted: Admitted | None = None
 
 
@@ -63,16 +62,16 @@ class Claiming:
         content: bytes,
         lease_ms: int,
         may_admit: bool,
-    ) -> Claimed:
+    ) -> Answer:
         """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`.
 
         `may_admit` False takes the long way: something has to be written down between claim and leave.
         """
         # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
-        claimed = await self._claim(account, candidates[:1], nonce, content, lease_ms, may_admit=may_admit)
-        if claimed.claim is Claim.FULL and len(candidates) > 1:
-            claimed = await self._claim(account, candidates[1:], nonce, content, lease_ms, may_admit=may_admit)
-        return claimed
+        answer = await self._claim(account, candidates[:1], nonce, content, lease_ms, may_admit=may_admit)
+        if answer.claim is Claim.FULL and len(candidates) > 1:
+            answer = await self._claim(account, candidates[1:], nonce, content, lease_ms, may_admit=may_admit)
+        return answer
 
     async def _claim(  # private to this class
         self,
@@ -83,12 +82,12 @@ class Claiming:
         lease_ms: int,
         *,
         may_admit: bool,
-    ) -> Claimed:
+    ) -> Answer:
         passage = account.passage(candidates[0].owner) if may_admit else None
         if passage is None:
             records = self._records[account.venue.name]
             claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
-            return Claimed(claim, order_id, nonce)
+            return Answer(claim, order_id)
         return await self._admit(account, candidates, passage, nonce, content, lease_ms)
 
     async def _admit(  # noqa: PLR0917  # private to this class
@@ -99,7 +98,7 @@ class Claiming:
         nonce: str,
         content: bytes,
         lease_ms: int,
-    ) -> Claimed:
+    ) -> Answer:
         window_ms = send_window_ms(account, self._settings)
         admission = await self._records[account.venue.name].admit(
             candidates,
@@ -117,10 +116,10 @@ class Claiming:
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave
         if grant is None or leave is None or leave.send_ms is None:
-            return Claimed(admission.claim, admission.order_id, nonce)
+            return Answer(admission.claim, admission.order_id)
         send_time = SendTime(leave.send_ms, window_ms)
         admitted = Admitted(passage.call, grant, send_time, leave.version)
-        return Claimed(admission.claim, admission.order_id, nonce, admitted)
+        return Answer(admission.claim, admission.order_id, admitted)
 
 
 def send_window_ms(account: Account, settings: OrderSettings) -> int:

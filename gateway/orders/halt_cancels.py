@@ -74,7 +74,7 @@ class HaltCancels:
     async def _open(self, account: Account) -> list[OrderRecord]:
         """Orders that rest, or may."""
         records = self._records[account.venue.name]
-        ids = await records.unfinished(account.name, count=_PAGE)
+        ids = await records.unended(account.name)
         found = await asyncio.gather(*(records.get(order_id) for order_id in ids))
         return [one for one in found if one is not None and one.state in {State.SENT, State.UNKNOWN, State.LIVE}]
 

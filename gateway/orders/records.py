@@ -78,6 +78,10 @@ class SendLeave:
     halt: Halt | None = None
     """What forbids it."""
 
+    def of(self, record: OrderRecord, window_ms: int) -> OrderRecord:
+        """The record as `begin_send` has written it."""
+        return replace(record, state=State.SENT, version=self.version, send_ms=self.send_ms, window_ms=window_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -177,25 +181,32 @@ class Records:
 
         Safe to repeat with the same nonce: it is the same time.
         """
-        answer = await self._store.run(
-            _BEGIN_SEND,
-            [
-                keys.order(self._venue, intent.order_id),
-                keys.pending_orders(self._venue, intent.account),
-                keys.halts(self._venue),
-            ],
-            [
-                nonce,
-                intent.order_id,
-                intent.valid_until_ms,
-                clock_difference_ms,
-                window_ms,
-                lease_ms,
-                int(intent.reduce_only),
-                *halt_fields,
-            ],
+        [leave] = await self.begin_send_many(
+            [(intent, nonce, halt_fields)],
+            clock_difference_ms=clock_difference_ms,
+            window_ms=window_ms,
+            lease_ms=lease_ms,
         )
-        return _leave_of(answer)
+        return leave
+
+    async def begin_send_many(
+        self,
+        claims: Sequence[tuple[Intent, str, Sequence[str]]],
+        *,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+    ) -> list[SendLeave]:
+        """Fix one send time for one client's orders on one account, each with its nonce and its fields of halts.
+
+        Safe to repeat.
+        """
+        names = [keys.pending_orders(self._venue, claims[0][0].account), keys.halts(self._venue)]
+        arguments: list[Argument] = [clock_difference_ms, window_ms, lease_ms, len(claims[0][2])]
+        for intent, nonce, halt_fields in claims:
+            names.append(keys.order(self._venue, intent.order_id))
+            arguments += [nonce, intent.order_id, intent.valid_until_ms, int(intent.reduce_only), *halt_fields]
+        return [_leave_of(answer) for answer in await self._store.run(_BEGIN_SEND, names, arguments)]
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -301,6 +312,10 @@ class Records:
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
 
+    async def now_ms(self) -> int:
+        """Redis' time, milliseconds since the epoch."""
+        return int((await self._store.time_us()) // 1_000)
+
     async def recent(
         self, account: AccountName, *, count: int, before: Place | None = None, since_ms: int = 0
     ) -> list[Place]:
@@ -332,12 +347,6 @@ class Records:
         """Ids of orders that rest at the venue."""
         ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
         return [order_id.decode() for order_id in ids]
-
-    async def unfinished(self, account: AccountName, *, count: int) -> list[str]:
-        """Ids of orders that rest at the venue or are not settled, so many of each at most."""
-        live = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, count - 1)
-        pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, count - 1)
-        return [order_id.decode() for order_id in dict.fromkeys([*await live, *await pending])]
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""

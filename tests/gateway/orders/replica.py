@@ -13,7 +13,12 @@ from gateway.addresses import AllowList
 from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -23,11 +28,14 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
 from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.risk.gate import Risk
@@ -128,6 +136,9 @@ class Replica:
     switches: DeadManSwitches
     withdrawing: Withdrawing
     dead_man: DeadMan
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     in_flight: InFlight
     risk: Risk
     reserving: Reserving
@@ -212,7 +223,15 @@ async def replica(
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
-            cancelling = Cancelling(markets=markets, records=records, finding=finding, settling=settling)
+            waits = Waits()
+            cancelling = Cancelling(
+                markets=markets,
+                records=records,
+                finding=finding,
+                settling=settling,
+                calling_off=CallingOff(settling, waits),
+            )
+            cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
             withdrawing = Withdrawing(
                 accounts=accounts,
                 store=store,
@@ -222,6 +241,41 @@ async def replica(
                 settling=settling,
             )
             switches = {venue.name: DeadManSwitches(store, venue.name)}
+            sending = Sending(
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                withdrawing=withdrawing,
+                reserving=reserving,
+                halts=halts,
+                settings=settings,
+                waits=waits,
+            )
+            placing = Placing(
+                accounts=accounts,
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                sending=sending,
+                risk=risk,
+                halts=halts,
+                identities=identities,
+                settings=settings,
+                in_flight=in_flight,
+            )
+            amending = Amending(
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                finding=finding,
+                settling=settling,
+                placing=placing,
+                replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+                risk=risk,
+                halts=halts,
+                settings=settings,
+                in_flight=in_flight,
+            )
             try:
                 yield Replica(
                     exchange=exchange,
@@ -233,28 +287,30 @@ async def replica(
                     clock=clock,
                     records=records[venue.name],
                     settling=settling,
-                    placing=Placing(
+                    placing=placing,
+                    finding=finding,
+                    cancelling=cancelling,
+                    cancelling_all=CancellingAll(
                         accounts=accounts,
                         markets=markets,
                         records=records,
-                        clocks=clocks,
-                        sending=Sending(
-                            records=records,
-                            clocks=clocks,
-                            settling=settling,
-                            withdrawing=withdrawing,
-                            reserving=reserving,
-                            halts=halts,
-                            settings=settings,
-                        ),
-                        risk=risk,
-                        halts=halts,
                         identities=identities,
-                        settings=settings,
+                        settling=settling,
+                        cancelling_many=cancelling_many,
+                    ),
+                    amending=amending,
+                    batching=Batching(
+                        accounts=accounts,
+                        finding=finding,
+                        placing=placing,
+                        sending=sending,
+                        sending_many=SendingMany(
+                            records=records, clocks=clocks, sending=sending, halts=halts, settings=settings
+                        ),
+                        cancelling_many=cancelling_many,
+                        amending=amending,
                         in_flight=in_flight,
                     ),
-                    finding=finding,
-                    cancelling=cancelling,
                     switches=switches[venue.name],
                     withdrawing=withdrawing,
                     dead_man=DeadMan(
