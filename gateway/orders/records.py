@@ -133,12 +133,8 @@ class Records:
         """
         names, arguments = self._claiming(candidates, nonce, content, claim_lease_ms)
         beginning: list[Argument] = [
-            clock_difference_ms,
-            window_ms,
-            lease_ms,
-            int(candidates[0].reduce_only),
-            *halt_fields,
-        ]
+            clock_difference_ms, window_ms, lease_ms, len(halt_fields), int(candidates[0].reduce_only), *halt_fields,
+        ]  # fmt: skip
         claimed, begun, spent = await self._store.run(
             _ADMIT,
             [*passage.keys, keys.halts(self._venue), *names],

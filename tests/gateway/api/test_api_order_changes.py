@@ -23,7 +23,7 @@ async def batch(gateway: Running, *items: dict[str, Any], client: str = "bot", *
 
 async def test_each_item_is_answered_as_it_would_be_alone(gateway: Running) -> None:
     resting = (await gateway.place()).json()["data"]
-    good, off_grid, odd = place_item(), place_item(price="100.001"), place_item(expire_time=5)
+    good, off_grid, odd = place_item(), place_item(price="100.001"), place_item(trigger_quantity="1")
     data = await batch(
         gateway,
         good,

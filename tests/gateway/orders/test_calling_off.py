@@ -58,6 +58,7 @@ async def test_a_waiting_order_that_is_cancelled_never_leaves(one: Replica, othe
     assert one.exchange.arrivals == []
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_an_order_that_another_replica_called_off_is_not_sent_when_its_turn_comes(
     one: Replica, other: Replica
 ) -> None:
