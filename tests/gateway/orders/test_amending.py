@@ -13,8 +13,10 @@ from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.cancelling import NotCancellable
 from gateway.orders.record import AmendState, OrderRecord, State
 from gateway.orders.terms import Terms
+from gateway.risk.halt import Halt, Mode
 from tests.gateway.orders.exchange import CAPABILITIES, Exchange, nothing
 from tests.gateway.orders.replica import BOT, Replica, client, limit_order
+from tests.gateway.orders.samples import halt
 
 D = Decimal
 
@@ -25,6 +27,11 @@ async def placed(on: Replica, client_order_id: str = "one") -> OrderRecord:
 
 def amend_state(record: OrderRecord) -> AmendState | None:
     return None if record.result.amend is None else record.result.amend.state
+
+
+async def halted(on: Replica, what: Halt) -> None:
+    await on.halts.set(what, {on.venue: []})
+    await on.halts.look(on.venue)
 
 
 async def refused(on: Replica, record: OrderRecord, terms: Terms) -> Refusal:
@@ -71,6 +78,16 @@ class TestNative:
     ) -> None:
         refusal = await refused(one, await placed(one), terms)
         assert (refusal.field, refusal.outcome, one.exchange.calls) == (field, Outcome.NOT_SENT, [])
+
+    async def test_a_halt_stops_an_amend_that_asks_for_more_and_a_freeze_every_one(self, one: Replica) -> None:
+        record = await placed(one)
+        await halted(one, halt())
+        refusal = await refused(one, record, Terms(quantity=D(2)))
+        assert (refusal.code, refusal.outcome, one.exchange.calls) == (Code.TRADING_HALTED, Outcome.NOT_SENT, [])
+        assert (await one.amending.amend(BOT, record.intent.order_id, Terms(D(99)))).price == D(99)
+        await halted(one, halt(mode=Mode.FREEZE, id="2"))
+        assert (await refused(one, record, Terms(D(98)))).code is Code.TRADING_HALTED
+        assert one.exchange.calls == ["amend"]
 
     async def test_no_total_below_what_is_filled_is_asked_for(self, one: Replica) -> None:
         record = await placed(one)
@@ -160,6 +177,12 @@ class TestPlacedAnew:
         again = await other.amending.amend(BOT, order_id, self.TERMS)
         assert again.result.amend == first.result.amend
         assert len(one.exchange.arrivals) == 2
+
+    async def test_a_halt_leaves_the_old_order_as_it_is(self, one: Replica) -> None:
+        record = await placed(one)
+        await halted(one, halt())
+        assert (await refused(one, record, self.TERMS)).code is Code.TRADING_HALTED
+        assert (one.exchange.cancels, len(one.exchange.resting())) == (0, 1)
 
     async def test_an_id_for_the_new_order_is_needed(self, one: Replica) -> None:
         refusal = await refused(one, await placed(one), Terms(D(99)))

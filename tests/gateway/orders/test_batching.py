@@ -20,6 +20,7 @@ from gateway.orders.record import OrderRecord, State
 from gateway.orders.terms import Terms
 from tests.gateway.orders.exchange import CAPABILITIES, Exchange
 from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, client, limit_order, until
+from tests.gateway.orders.samples import halt
 
 BATCHES = replace(CAPABILITIES, place_batch_max=5, cancel_batch_max=5)
 
@@ -64,6 +65,17 @@ async def test_a_batch_that_is_repeated_places_nothing_twice(one: Replica, other
     assert [one_.is_new for one_ in third if isinstance(one_, Placed)] == [False, False, False, True]
     assert states(first) == states(again) == [State.LIVE] * 3
     assert len(one.exchange.orders) == 4
+
+
+async def test_a_halt_that_comes_while_a_batch_waits_stops_all_of_it(one: Replica) -> None:
+    async def halted() -> None:
+        await one.halts.set(halt(), {one.venue: []})
+
+    one.exchange.before_begin_send = halted
+    results = await run(one, orders(3))
+    assert [one_.code for one_ in results if isinstance(one_, Refusal)] == [Code.TRADING_HALTED] * 3
+    assert not one.exchange.orders
+    assert await one.record("o0") is None
 
 
 async def test_more_orders_than_one_call_takes_leave_in_several(one: Replica) -> None:

@@ -15,14 +15,8 @@ from gateway.risk.halt import Halt, HaltScope, Mode
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange
 from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, client, limit_order, market_order, replica
+from tests.gateway.orders.samples import halt
 from tests.redis_process import RedisProcess, eventually
-
-
-def halt(scope: HaltScope = HaltScope.GLOBAL, name: str = "", mode: Mode = Mode.NO_NEW, **more: Any) -> Halt:
-    given: dict[str, Any] = {
-        "id": "1", "cancel_open": False, "reason": "drill", "until_ms": None, "set_ms": 9**15, "set_by": "officer",
-    }  # fmt: skip
-    return Halt(scope=scope, name=name, mode=mode, **(given | more))
 
 
 @pytest.fixture(autouse=True)

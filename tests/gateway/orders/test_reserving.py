@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from adapters.contract import AmendField
 from adapters.errors import InvalidRequest, NoAnswer
 from adapters.models import OrderStatus
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.record import State
+from gateway.orders.terms import Terms
 from gateway.risk.ledger import Use
+from gateway.risk.limits import units
 from gateway.settings import LimitSettings
 from gateway.store import keys
-from tests.gateway.orders.exchange import Exchange
+from tests.gateway.orders.exchange import CAPABILITIES, Exchange
 from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, limit_order, limited, market_order, replica
 from tests.redis_process import RedisProcess
 
@@ -51,6 +54,31 @@ async def refused(on: Replica, order: Any) -> Refusal:
     with pytest.raises(Refusal) as caught:
         await on.placing.place(BOT, order)
     return caught.value
+
+
+async def test_a_batch_sends_what_fits_and_says_what_does_not(under: Limited, exchange: Exchange) -> None:
+    exchange.capabilities = replace(CAPABILITIES, place_batch_max=5)
+    async with under(max_open_orders=2) as here:
+        results = await here.batching.run(BOT, ACCOUNT, [limit_order(f"o{n}") for n in range(4)], is_as_given=False)
+        assert [one.code for one in results if isinstance(one, Refusal)] == [Code.RISK_REJECTED] * 2
+        assert (exchange.calls, len(exchange.orders)) == (["place_many"], 2)
+        assert (await use(here)).open_orders == 2
+
+
+async def test_an_amend_keeps_to_the_limits_and_counts_what_the_order_may_come_to(
+    under: Limited, exchange: Exchange
+) -> None:
+    exchange.capabilities = replace(CAPABILITIES, amend=frozenset(AmendField))
+    async with under(max_notional="150", daily_notional="110") as here:
+        order_id = (await here.placing.place(BOT, limit_order())).record.intent.order_id
+        for terms, limit in ((Terms(quantity=Decimal(2)), "max_notional"), (Terms(Decimal(120)), "daily_notional")):
+            with pytest.raises(Refusal) as caught:
+                await here.amending.amend(BOT, order_id, terms)
+            assert (caught.value.code, caught.value.outcome) == (Code.RISK_REJECTED, Outcome.NOT_SENT)
+            assert (caught.value.details or {})["limit"] == limit
+        assert exchange.calls == []
+        assert (await here.amending.amend(BOT, order_id, Terms(Decimal(105)))).price == Decimal(105)
+        assert (await use(here)).reserved_units == units(Decimal(105))
 
 
 async def test_two_replicas_together_admit_exactly_as_many_as_are_allowed(under: Limited, exchange: Exchange) -> None:
