@@ -33,6 +33,7 @@ from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
@@ -192,6 +193,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     in_flight = InFlight()
+    asking_again = AskingAgain(records=records, markets=found, clocks=clocks, settling=settling, in_flight=in_flight)
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
     stack.push_async_callback(background.stop)
@@ -203,6 +205,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         store=store,
         records=records,
         settling=settling,
+        asking_again=asking_again,
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
     )
@@ -227,7 +230,13 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             markets=found,
             records=records,
             clocks=clocks,
-            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+            sending=Sending(
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                settings=settings.orders,
+                asking_again=asking_again,
+            ),
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,

@@ -48,8 +48,8 @@ def seen(record: OrderRecord, order: VenueOrder, *, source: str) -> OrderRecord:
 
 
 def refused(record: OrderRecord, refusal: RefusalRecord | None, *, reason: str) -> OrderRecord:
-    """The venue's definite no to the only send there ever is."""
-    if record.state not in {State.SENT, State.UNKNOWN}:
+    """The venue's definite no to the only send there is; where the order was sent again, the other may be taken."""
+    if record.state not in {State.SENT, State.UNKNOWN} or record.result.is_sent_again:
         return record
     return record.with_result(
         State.DONE, replace(record.result, status=OrderStatus.REJECTED, reason=reason, refusal=refusal)
@@ -61,6 +61,29 @@ def lost(record: OrderRecord, *, cause: str, now_ms: int) -> OrderRecord:
     if record.state is not State.SENT:
         return record
     return record.with_result(State.UNKNOWN, replace(record.result, unknown_since_ms=now_ms, unknown_cause=cause))
+
+
+def may_be_sent_again(record: OrderRecord, *, venue_ms: int, redis_ms: int) -> bool:
+    """Whether the same bytes may go once more to a venue that takes an id for one order for ever.
+
+    While their signature is good, and its client wants the order: neither called off, nor older than it may be.
+    """
+    if record.state is not State.UNKNOWN or record.send_ms is None or record.window_ms is None:
+        return False
+    is_wanted = record.result.called_off_ms is None and redis_ms < record.intent.valid_until_ms
+    return is_wanted and venue_ms < record.send_ms + record.window_ms
+
+
+def sent_again(record: OrderRecord) -> OrderRecord:
+    """To be written before the same bytes go once more: from then on no refusal settles the order."""
+    return record.with_result(record.state, replace(record.result, is_sent_again=True))
+
+
+def called_off(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """A cancel found no such order at the venue, and nobody knows whether there will be one."""
+    if record.state not in {State.SENT, State.UNKNOWN} or record.result.called_off_ms is not None:
+        return record
+    return record.with_result(record.state, replace(record.result, called_off_ms=now_ms))
 
 
 def not_sent(record: OrderRecord) -> OrderRecord:

@@ -23,6 +23,8 @@ import msgspec
 from adapters.models import (
     AccountName,
     Fill,
+    Market,
+    OrderRequest,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
@@ -105,6 +107,9 @@ class Result:
     """When every source first agreed, late enough, that the venue never had it."""
     cancel: CancelState | None = None
     cancel_ms: int | None = None
+    is_sent_again: bool = False
+    called_off_ms: int | None = None
+    """When it was to be cancelled and was not there yet: it is never sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,22 @@ class OrderRecord:
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
         return replace(self, state=state, result=result)
+
+
+def order_request(intent: Intent, market: Market) -> OrderRequest:
+    """The intent, in the adapters' words."""
+    return OrderRequest(
+        market=market,
+        venue_client_id=intent.venue_client_id,
+        side=intent.side,
+        type=intent.type,
+        quantity=intent.quantity,
+        quote_quantity=intent.quote_quantity,
+        price=intent.price,
+        time_in_force=intent.time_in_force,
+        reduce_only=intent.reduce_only,
+        self_trade_prevention=intent.self_trade_prevention,
+    )
 
 
 def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> OrderRecord:

@@ -19,13 +19,14 @@ from adapters.errors import (
     VenueError,
     WouldTake,
 )
-from adapters.models import Market, OrderRequest, VenueName, VenueOrder
+from adapters.models import Market, VenueName, VenueOrder
 from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.new_order import NewOrder
-from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
+from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State, order_request
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling, Step, now_ms
 from gateway.settings import OrderSettings
@@ -44,11 +45,13 @@ class Sending:
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
         settings: OrderSettings,
+        asking_again: AskingAgain,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
         self._settings = settings
+        self._asking_again = asking_again
 
     async def send(self, account: Account, market: Market, order: NewOrder, intent: Intent, nonce: str) -> OrderRecord:
         """See a claimed order through to whatever can be known of it.
@@ -72,7 +75,7 @@ class Sending:
                     nonce=nonce,
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
-                    lease_ms=self._settings.claim_lease_ms,
+                    lease_ms=min(self._settings.answer_lease_ms, self._settings.claim_lease_ms),
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
@@ -112,6 +115,7 @@ class Sending:
             _log.warning(
                 "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause
             )
+            self._asking_again.start(account, settled)
         metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
         metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started)
         _log.info(
@@ -155,22 +159,6 @@ def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:
     """How long the order may wait for the venue's budget from now on."""
     left_s = max(0.0, (intent.valid_until_ms - now_ms) / 1000)
     return left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
-
-
-def order_request(intent: Intent, market: Market) -> OrderRequest:
-    """The intent, in the adapters' words."""
-    return OrderRequest(
-        market=market,
-        venue_client_id=intent.venue_client_id,
-        side=intent.side,
-        type=intent.type,
-        quantity=intent.quantity,
-        quote_quantity=intent.quote_quantity,
-        price=intent.price,
-        time_in_force=intent.time_in_force,
-        reduce_only=intent.reduce_only,
-        self_trade_prevention=intent.self_trade_prevention,
-    )
 
 
 def _refused_by_venue(error: DefiniteNo) -> Step:

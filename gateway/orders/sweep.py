@@ -14,6 +14,7 @@ from adapters.errors import DefiniteNo
 from gateway.accounts import Account
 from gateway.errors import Refusal
 from gateway.orders import lifecycle, metrics
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -28,11 +29,12 @@ _CLIENT = "crossgate"
 class Sweep:
     """Sweeps one account."""
 
-    def __init__(self, account: Account, store: Store, records: Records, settling: Settling):
+    def __init__(self, account: Account, store: Store, records: Records, settling: Settling, asking_again: AskingAgain):
         self._account = account
         self._store = store
         self._records = records
         self._settling = settling
+        self._asking_again = asking_again
 
     async def once(self) -> None:
         """One pass over what is due.
@@ -86,7 +88,10 @@ class Sweep:
                 await self._records.look_again(self._account.name, record.intent.order_id, at_ms)
 
     async def _taken_over(self, record: OrderRecord, now_ms: int) -> OrderRecord:
-        return await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))
+        following = await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))
+        if _is_unknown(following) and not _is_unknown(record):
+            self._asking_again.start(self._account, following)
+        return following
 
 
 def _is_unknown(record: OrderRecord) -> bool:

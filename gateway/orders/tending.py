@@ -13,6 +13,7 @@ from adapters.errors import VenueError
 from adapters.models import AccountName, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.errors import Refusal, StoreUnavailable
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.following import Following
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -37,6 +38,7 @@ class Tending:
         store: Store,
         records: Mapping[VenueName, Records],
         settling: Settling,
+        asking_again: AskingAgain,
         replica: str,
         lag_ms: int,
     ):
@@ -44,6 +46,7 @@ class Tending:
         self._store = store
         self._records = records
         self._settling = settling
+        self._asking_again = asking_again
         self._replica = replica
         self._lag_ms = lag_ms
 
@@ -78,7 +81,8 @@ class Tending:
         try:
             if not await self._has_lease(account):
                 return False
-            await Sweep(account, self._store, self._records[account.venue.name], self._settling).once()
+            records = self._records[account.venue.name]
+            await Sweep(account, self._store, records, self._settling, self._asking_again).once()
         except (StoreUnavailable, VenueError, Refusal) as error:
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts

@@ -131,6 +131,7 @@ class Exchange:
 
     name: VenueName
     markets: list[Market] = field(default_factory=list)
+    deduplication: Deduplication = Deduplication.NONE
     clock_ahead_ms: int = 0
     client_ids: int = 10**12
     limit: int = 1_000
@@ -162,7 +163,7 @@ class Exchange:
     def venue(self) -> Venue:
         return Venue(
             name=self.name,
-            capabilities=CAPABILITIES,
+            capabilities=replace(CAPABILITIES, deduplication=self.deduplication),
             limits=Limits(
                 (
                     LimitRule("account", LimitScope.ACCOUNT, self.limit, self.period_ms),
@@ -255,7 +256,8 @@ class _Trading:
             if venue.now_ms > send_time.timestamp_ms + send_time.window_ms:
                 grant.answered({})
                 raise InvalidRequest(venue.name, "the request has expired", venue_code="EXPIRED", http_status=400)
-            order = venue.take(request)
+            known = venue.of(request.venue_client_id) if venue.deduplication is Deduplication.FOREVER else []
+            order = known[0] if known else venue.take(request)
             await venue.before_answer()
             grant.answered({})
             return order

@@ -13,6 +13,7 @@ from gateway.addresses import AllowList
 from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
@@ -162,6 +163,9 @@ async def replica(
             records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
             settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
+            asking_again = AskingAgain(
+                records=records, markets=markets, clocks=clocks, settling=settling, in_flight=in_flight
+            )
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
@@ -181,7 +185,13 @@ async def replica(
                         markets=markets,
                         records=records,
                         clocks=clocks,
-                        sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings),
+                        sending=Sending(
+                            records=records,
+                            clocks=clocks,
+                            settling=settling,
+                            settings=settings,
+                            asking_again=asking_again,
+                        ),
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
@@ -189,8 +199,16 @@ async def replica(
                     finding=finding,
                     cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
-                    sweep=Sweep(account, store, records[venue.name], settling),
-                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
+                    sweep=Sweep(account, store, records[venue.name], settling, asking_again),
+                    sweeps=Tending(
+                        accounts,
+                        store=store,
+                        records=records,
+                        settling=settling,
+                        asking_again=asking_again,
+                        replica=name,
+                        lag_ms=100,
+                    ),
                 )
             finally:
                 await in_flight.drain(0)
