@@ -127,14 +127,16 @@ def absent(
 def look_again_in_ms(record: OrderRecord, *, now_ms: int, settles_by_ms: int, confirm_after_ms: int) -> int:
     """How long to wait before an unknown order is looked for again: venues ration their histories.
 
-    Ever more rarely while only positive evidence counts, then as soon as a look can prove something.
+    Ever more rarely while only positive evidence counts, and anew from when a look can prove something. Times are the
+    venue's: `unknown_since_ms` is some replica's, whose clock may be wrong.
     """
     result = record.result
     if result.absent_since_ms is not None:
         useful_ms = result.absent_since_ms + confirm_after_ms - now_ms
+    elif now_ms <= settles_by_ms:
+        useful_ms = min(now_ms - (record.send_ms or now_ms), settles_by_ms - now_ms)
     else:
-        doubled_ms = now_ms - (result.unknown_since_ms or now_ms)
-        useful_ms = min(doubled_ms, settles_by_ms - now_ms) if now_ms <= settles_by_ms else doubled_ms
+        useful_ms = now_ms - settles_by_ms
     return min(max(useful_ms + _LOOK_MARGIN_MS, _LOOK_MIN_MS), _LOOK_MAX_MS)
 
 
