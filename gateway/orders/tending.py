@@ -6,6 +6,7 @@ is safe to take twice, also by a replica that was paused and does not know that 
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -24,7 +25,8 @@ from gateway.store.client import Store
 _log = structlog.get_logger()
 
 _EVERY_S = 0.5
-_LEASE_MS = 5_000
+_LEASE_MS = 2_000
+"""Renewed twice a second, however long a sweep takes: for this long nobody looks when whoever tended has died."""
 _FOLLOW_AGAIN_S = 1.0
 
 
@@ -82,7 +84,11 @@ class Tending:
             if not await self._has_lease(account):
                 return False
             records = self._records[account.venue.name]
-            await Sweep(account, self._store, records, self._settling, self._asking_again).once()
+            renewing = asyncio.create_task(self._keep_lease(account))
+            try:
+                await Sweep(account, self._store, records, self._settling, self._asking_again).once()
+            finally:
+                await _end(renewing)
         except (StoreUnavailable, VenueError, Refusal) as error:
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts
@@ -99,6 +105,12 @@ class Tending:
             except Exception:  # the stream keeps itself up; what ends it is a fault, and must not end it for good
                 _log.exception("private_stream_broken", account=account.name)
             await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+    async def _keep_lease(self, account: Account) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            with suppress(StoreUnavailable):
+                await self._has_lease(account)
 
     async def _has_lease(self, account: Account) -> bool:
         key = keys.sweep_lease(account.venue.name, account.name)
