@@ -39,7 +39,7 @@ def overlap_ms(began_ms: int, ended_ms: int, away: Iterable[tuple[int, int]]) ->
 
 
 def percentile(values: Sequence[int], share: float) -> int:
-    """The smallest value that so large a share does not exceed; 0 of none."""
+    """The value that so large a share of them lies below; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
