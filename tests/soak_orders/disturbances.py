@@ -68,8 +68,8 @@ def disturbances(seed: int, replicas: int, weather: Weather) -> Iterator[Disturb
                 yield Disturbance(at_s, for_s, kind, replica)
 
 
-def venue_rules(seed: int, venue: str, windows_ms: Mapping[str, int]) -> Sequence[Mapping[str, Any]]:
-    """How the venue deals with orders, in place of answering them truthfully; each strikes some in a hundred.
+def venue_rules(seed: int, venue: str, windows_ms: Mapping[str, int], times: int = 1) -> Sequence[Mapping[str, Any]]:
+    """How the venue deals with orders in place of answering truthfully; each strikes about 1 in 100, times `times`.
 
     What is late is executed inside the time that a signature is good for, or after it.
     """
@@ -87,6 +87,6 @@ def venue_rules(seed: int, venue: str, windows_ms: Mapping[str, int]) -> Sequenc
     )
     match = {"method": "POST", "path": PLACE_PATHS[venue]}
     return [
-        {"match": match, "count": None, "probability": share, "seed": seed + number, "do": do, **moment}
+        {"match": match, "count": None, "probability": share * times, "seed": seed + number, "do": do, **moment}
         for number, (share, do, moment) in enumerate(deeds)
     ]

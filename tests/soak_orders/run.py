@@ -44,6 +44,9 @@ class Plan:
     orders: Mapping[str, Any] = field(default_factory=dict)
     windows_ms: Mapping[str, int] = field(default_factory=lambda: {"backpack": 2_000, "zanbara": 5_000})
     lag_ms: int = 3_000
+    times: int = 1
+    """So many times as often do venues deal wrongly with orders."""
+    floors_ms: Mapping[str, int] = field(default_factory=lambda: FLOORS_MS)
     logs: Path | None = None
     """Where the processes' logs are left, if anywhere."""
 
@@ -73,7 +76,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Ledger:
     with fleet(company(plan)) as ours:
         for name, venue in ours.venues.items():
             venue.control.delay_histories(plan.lag_ms, jitter_seed=plan.seed)
-            for rule in venue_rules(plan.seed, name, plan.windows_ms):
+            for rule in venue_rules(plan.seed, name, plan.windows_ms, plan.times):
                 venue.control.ask("POST", "faults", rule)
         bots = Bots(ours.urls, (ours.api_key, ours.api_secret), plan.pace, plan.seed)
         made = wishes(secrets.token_hex(3), plan.keys, list(ours.venues))
@@ -140,7 +143,7 @@ def _judged(  # noqa: PLR0917 - private to this module
         stagehand.done,
         struck,
         settled(ours, bots.pages, stagehand.away),
-        FLOORS_MS,
+        plan.floors_ms,
         breaches + judge(bots.pages, taken),
     )
     ledger.judge_times()

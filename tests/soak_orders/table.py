@@ -1,7 +1,7 @@
 """A run's ledger, as it is printed."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.soak_orders.book import Breach, Page
@@ -23,7 +23,7 @@ class Ledger:
     disturbances: Counter[str]
     struck: Counter[str]
     settled: list[Settled]
-    floors_ms: dict[str, int]
+    floors_ms: Mapping[str, int]
     breaches: list[tuple[Breach, str]] = field(default_factory=list)
 
     def judge_times(self) -> None:
