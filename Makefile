@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx check format lock clean
+.PHONY: help demo test test-clients test-planted test-redis soak soak-orders bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-redis: $(VENV)/.dev redis-tools  ## Test what talks to Redis on the distrib
 
 soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+soak-orders: $(VENV)/.dev  ## Try ten thousand orders eight times each under every fault, and judge every answer, 10 minutes (ARGS="--keys 1000 --seed 7"; ARGS=--help)
+	@$(BIN)/python -m tests.soak_orders $(ARGS)
 
 bench: bench-sandbox bench-limiter bench-orders  ## Measure everything there is a measurement for
 

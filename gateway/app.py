@@ -49,6 +49,7 @@ from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.orders.amending import Amending
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.batching import Batching
 from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
@@ -243,6 +244,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     in_flight, waits = InFlight(), Waits()
+    asking_again = AskingAgain(
+        records=records, markets=found, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
+    )
     cancelling = Cancelling(
         markets=found,
         records=records,
@@ -265,6 +269,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         halts=halts,
         settings=settings.orders,
         waits=waits,
+        asking_again=asking_again,
     )
     placing = Placing(
         accounts=held,
@@ -302,6 +307,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         store=store,
         records=records,
         settling=settling,
+        asking_again=asking_again,
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
         also=(reserving.repair, halt_cancels.go_on),

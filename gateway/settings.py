@@ -302,7 +302,14 @@ class OrderSettings(_Section):
     """How long an order may wait to be sent, if its client does not say."""
     claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)
     """After how long without a word a replica is taken to have died over an order."""
+    answer_lease_ms: int = Field(default=3_000, ge=500, le=120_000)
+    """How long after its send an order without an answer is looked for by others; at most `claim_lease_ms`."""
     client_order_id_required: bool = True
+
+    @property
+    def sent_lease_ms(self) -> int:
+        """How long an order that was sent is left to whoever sent it."""
+        return min(self.answer_lease_ms, self.claim_lease_ms)
 
 
 class FeedConfig(_Section):

@@ -106,6 +106,7 @@ class Cancelling:
 
     async def _cancel_of_missing(self, account: Account, record: OrderRecord, client: Client) -> OrderRecord:
         """The venue has no such order resting: it has ended, or not arrived yet."""
+        record = await self._settling.take(record, lambda current: lifecycle.cancel_missed(current, now_ms=now_ms()))
         try:
             [record] = await self._settling.look_up(account, [record], account.throttle(client.name, client.max_wait_s))
         except (VenueError, Refusal) as error:

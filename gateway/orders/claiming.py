@@ -108,7 +108,7 @@ class Claiming:
             claim_lease_ms=lease_ms,
             clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
             window_ms=window_ms,
-            lease_ms=self._settings.claim_lease_ms,
+            lease_ms=self._settings.sent_lease_ms,
             halt_fields=self._halts.fields_of(
                 candidates[0].venue, candidates[0].account, candidates[0].owner, candidates[0].symbol
             ),

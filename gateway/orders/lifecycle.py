@@ -56,8 +56,8 @@ def seen(record: OrderRecord, order: VenueOrder, *, source: str) -> OrderRecord:
 
 
 def refused(record: OrderRecord, refusal: RefusalRecord | None, *, reason: str) -> OrderRecord:
-    """The venue's definite no to the only send there ever is."""
-    if record.state not in {State.SENT, State.UNKNOWN}:
+    """The venue's definite no to the only send there is; where the order was sent again, the other may be taken."""
+    if record.state not in {State.SENT, State.UNKNOWN} or record.result.is_sent_again:
         return record
     return record.with_result(
         State.DONE, replace(record.result, status=OrderStatus.REJECTED, reason=reason, refusal=refusal)
@@ -69,6 +69,31 @@ def lost(record: OrderRecord, *, cause: str, now_ms: int) -> OrderRecord:
     if record.state is not State.SENT:
         return record
     return record.with_result(State.UNKNOWN, replace(record.result, unknown_since_ms=now_ms, unknown_cause=cause))
+
+
+def may_be_sent_again(record: OrderRecord, *, venue_ms: int, redis_ms: int) -> bool:
+    """Whether the same bytes may go once more to a venue that takes an id for one order for ever.
+
+    While their signature is good, and its client wants the order: neither called off, nor older than it may be.
+    """
+    if record.state is not State.UNKNOWN or record.send_ms is None or record.window_ms is None:
+        return False
+    intent = record.intent
+    is_wanted = record.result.cancel_missed_ms is None and redis_ms < intent.valid_until_ms
+    is_wanted = is_wanted and not intent.cancel_if_unknown
+    return is_wanted and venue_ms < record.send_ms + record.window_ms
+
+
+def sent_again(record: OrderRecord) -> OrderRecord:
+    """To be written before the same bytes go once more: from then on no refusal settles the order."""
+    return record.with_result(record.state, replace(record.result, is_sent_again=True))
+
+
+def cancel_missed(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """A cancel found no such order at the venue, and nobody knows whether there will be one."""
+    if record.state not in {State.SENT, State.UNKNOWN} or record.result.cancel_missed_ms is not None:
+        return record
+    return record.with_result(record.state, replace(record.result, cancel_missed_ms=now_ms))
 
 
 def not_sent(record: OrderRecord) -> OrderRecord:
@@ -122,14 +147,16 @@ def absent(
 def look_again_in_ms(record: OrderRecord, *, now_ms: int, settles_by_ms: int, confirm_after_ms: int) -> int:
     """How long to wait before an unknown order is looked for again: venues ration their histories.
 
-    Ever more rarely while only positive evidence counts, then as soon as a look can prove something.
+    Ever more rarely while only positive evidence counts, and anew from when a look can prove something. Times are the
+    venue's: `unknown_since_ms` is some replica's, whose clock may be wrong.
     """
     result = record.result
     if result.absent_since_ms is not None:
         useful_ms = result.absent_since_ms + confirm_after_ms - now_ms
+    elif now_ms <= settles_by_ms:
+        useful_ms = min(now_ms - (record.send_ms or now_ms), settles_by_ms - now_ms)
     else:
-        doubled_ms = now_ms - (result.unknown_since_ms or now_ms)
-        useful_ms = min(doubled_ms, settles_by_ms - now_ms) if now_ms <= settles_by_ms else doubled_ms
+        useful_ms = now_ms - settles_by_ms
     return min(max(useful_ms + _LOOK_MARGIN_MS, _LOOK_MIN_MS), _LOOK_MAX_MS)
 
 

@@ -23,9 +23,9 @@ from gateway.orders.claiming import Claiming
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
-from gateway.orders.record import Intent, OrderRecord
+from gateway.orders.record import Intent, OrderRecord, order_request
 from gateway.orders.records import Claim, Records
-from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
+from gateway.orders.sending import Sending, clock_refusal, valid_until_passed, wait_s
 from gateway.reference import Markets
 from gateway.risk.gate import Exposure, Risk
 from gateway.risk.halts import Halts

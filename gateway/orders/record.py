@@ -23,7 +23,9 @@ import msgspec
 from adapters.models import (
     NO_OPTIONS,
     AccountName,
+    Market,
     OrderOptions,
+    OrderRequest,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
@@ -144,6 +146,9 @@ class Result:
     amend: Amend | None = None
     operations: tuple[str, ...] = ()
     """Operation ids of amends before the latest; one that comes again is not carried out again."""
+    is_sent_again: bool = False
+    cancel_missed_ms: int | None = None
+    """When it was to be cancelled and was not there yet: it is never sent again."""
 
     @property
     def fee(self) -> tuple[str, Decimal] | None:
@@ -183,6 +188,23 @@ class OrderRecord:
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
         return replace(self, state=state, result=result)
+
+
+def order_request(intent: Intent, market: Market) -> OrderRequest:
+    """The intent, in the adapters' words."""
+    return OrderRequest(
+        market=market,
+        venue_client_id=intent.venue_client_id,
+        side=intent.side,
+        type=intent.type,
+        quantity=intent.quantity,
+        quote_quantity=intent.quote_quantity,
+        price=intent.price,
+        time_in_force=intent.time_in_force,
+        reduce_only=intent.reduce_only,
+        self_trade_prevention=intent.self_trade_prevention,
+        options=intent.options,
+    )
 
 
 def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> OrderRecord:

@@ -13,14 +13,16 @@ import structlog
 
 from adapters.contract import BeginSend, SendTime
 from adapters.errors import DefiniteNo, GrantExpired, InsufficientBalance, NeverSent, VenueError, WouldTake
-from adapters.models import Market, OrderRequest, VenueName, VenueOrder
+from adapters.models import VenueName, VenueOrder
+from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.claimed import Claimed, claimed_record
 from gateway.orders.claiming import send_window_ms
 from gateway.orders.new_order import NewOrder
-from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
+from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State, order_request
 from gateway.orders.records import Records, SendLeave
 from gateway.orders.reserving import Reserving
 from gateway.orders.settling import Settling, Step, now_ms
@@ -47,6 +49,7 @@ class Sending:
         halts: Halts,
         settings: OrderSettings,
         waits: Waits,
+        asking_again: AskingAgain,
     ):
         self._records = records
         self._clocks = clocks
@@ -56,6 +59,7 @@ class Sending:
         self._halts = halts
         self._settings = settings
         self._waits = waits
+        self._asking_again = asking_again
 
     async def send(self, claimed: Claimed) -> OrderRecord:
         """See a claimed order through to whatever can be known of it.
@@ -81,7 +85,7 @@ class Sending:
                     nonce=claimed.nonce,
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
-                    lease_ms=self._settings.claim_lease_ms,
+                    lease_ms=self._settings.sent_lease_ms,
                     halt_fields=self._halts.fields_of(intent.venue, intent.account, intent.owner, intent.symbol),
                 )
             except StoreUnavailable as error:
@@ -97,7 +101,7 @@ class Sending:
             outcome: VenueOrder | Refusal | VenueError = await self._send_once(claimed, begin_send)
         except (Refusal, VenueError) as error:
             outcome = error
-        return await self.conclude(record, outcome, started_s=started_s)
+        return await self.conclude(account, record, outcome, started_s=started_s)
 
     async def prepare(self, claimed: Claimed) -> None:
         """Write down what has to be known of an order before any byte of it can leave; safe to repeat.
@@ -112,7 +116,7 @@ class Sending:
                 raise store_refusal(write=True) from error
 
     async def conclude(
-        self, record: OrderRecord, outcome: VenueOrder | Refusal | VenueError, *, started_s: float
+        self, account: Account, record: OrderRecord, outcome: VenueOrder | Refusal | VenueError, *, started_s: float
     ) -> OrderRecord:
         """Settle an order by what its send came to; `started_s` by the performance counter.
 
@@ -141,6 +145,7 @@ class Sending:
             _log.warning(
                 "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause
             )
+            self._asking_again.start(account, settled)
         metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
         metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started_s)
         _log.info(
@@ -189,23 +194,6 @@ def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:
     """How long the order may wait for the venue's budget from now on."""
     left_s = max(0.0, (intent.valid_until_ms - now_ms) / 1000)
     return left_s if order.max_wait_s is None else min(left_s, order.max_wait_s)
-
-
-def order_request(intent: Intent, market: Market) -> OrderRequest:
-    """The intent, in the adapters' words."""
-    return OrderRequest(
-        market=market,
-        venue_client_id=intent.venue_client_id,
-        side=intent.side,
-        type=intent.type,
-        quantity=intent.quantity,
-        quote_quantity=intent.quote_quantity,
-        price=intent.price,
-        time_in_force=intent.time_in_force,
-        reduce_only=intent.reduce_only,
-        self_trade_prevention=intent.self_trade_prevention,
-        options=intent.options,
-    )
 
 
 def _placed(order: VenueOrder) -> Step:

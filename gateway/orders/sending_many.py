@@ -14,9 +14,9 @@ from gateway.clock import VenueClock
 from gateway.errors import Refusal, StoreUnavailable
 from gateway.orders.claimed import Claimed
 from gateway.orders.claiming import send_window_ms
-from gateway.orders.record import Intent, OrderRecord
+from gateway.orders.record import Intent, OrderRecord, order_request
 from gateway.orders.records import Records
-from gateway.orders.sending import Sending, clock_refusal, held_back, order_request, wait_s
+from gateway.orders.sending import Sending, clock_refusal, held_back, wait_s
 from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal
@@ -59,7 +59,7 @@ class SendingMany:
                     [(one.intent, one.nonce, self._halts_of(one.intent)) for one in prepared],
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
-                    lease_ms=self._settings.claim_lease_ms,
+                    lease_ms=self._settings.sent_lease_ms,
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
@@ -78,7 +78,7 @@ class SendingMany:
         started_s = time.perf_counter()
         outcomes = await self._outcomes(prepared, begin_send) if prepared else {}
         concluding = (
-            self._sending.conclude(record, held.get(client_id) or outcomes[client_id], started_s=started_s)
+            self._sending.conclude(account, record, held.get(client_id) or outcomes[client_id], started_s=started_s)
             for client_id, record in known.items()
         )
         concluded = await asyncio.gather(*concluding, return_exceptions=True)

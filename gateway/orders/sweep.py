@@ -14,6 +14,7 @@ from adapters.errors import DefiniteNo
 from gateway.accounts import Account
 from gateway.errors import Refusal
 from gateway.orders import lifecycle, metrics
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -28,11 +29,12 @@ _CLIENT = "crossgate"
 class Sweep:
     """Sweeps one account."""
 
-    def __init__(self, account: Account, store: Store, records: Records, settling: Settling):
+    def __init__(self, account: Account, store: Store, records: Records, settling: Settling, asking_again: AskingAgain):
         self._account = account
         self._store = store
         self._records = records
         self._settling = settling
+        self._asking_again = asking_again
 
     async def once(self) -> None:
         """One pass over what is due.
@@ -56,7 +58,7 @@ class Sweep:
                 _log.warning("orders_not_looked_up", account=self._account.name, symbol=symbol, error=str(error))
             else:
                 self._report(looked_up)
-                await self._look_again(looked_up, now_ms)
+                await self._look_again([record for record in looked_up if _is_unknown(record)])
 
     async def _read(self, order_id: str) -> OrderRecord | None:
         try:
@@ -79,14 +81,19 @@ class Sweep:
                     evidence=record.result.evidence,
                 )
 
-    async def _look_again(self, looked_up: Sequence[OrderRecord], now_ms: int) -> None:
-        for record in looked_up:
-            if _is_unknown(record):
-                at_ms = now_ms + self._settling.look_again_in_ms(self._account, record)
-                await self._records.look_again(self._account.name, record.intent.order_id, at_ms)
+    async def _look_again(self, unknown: Sequence[OrderRecord]) -> None:
+        if not unknown:
+            return
+        now_ms = (await self._store.time_us()) // 1_000  # looking took its time, and next time must not be too early
+        for record in unknown:
+            at_ms = now_ms + self._settling.look_again_in_ms(self._account, record)
+            await self._records.look_again(self._account.name, record.intent.order_id, at_ms)
 
     async def _taken_over(self, record: OrderRecord, now_ms: int) -> OrderRecord:
-        return await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))
+        following = await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))
+        if _is_unknown(following) and not _is_unknown(record):
+            self._asking_again.start(self._account, following)
+        return following
 
 
 def _is_unknown(record: OrderRecord) -> bool:

@@ -6,6 +6,7 @@ is safe to take twice, also by a replica that was paused and does not know that 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -13,6 +14,7 @@ from adapters.errors import VenueError
 from adapters.models import AccountName, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.errors import Refusal, StoreUnavailable
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.following import Following
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -23,7 +25,8 @@ from gateway.store.client import Store
 _log = structlog.get_logger()
 
 _EVERY_S = 0.5
-_LEASE_MS = 5_000
+_LEASE_MS = 2_000
+"""Renewed twice a second, however long a sweep takes: for this long nobody looks when whoever tended has died."""
 _FOLLOW_AGAIN_S = 1.0
 
 
@@ -37,6 +40,7 @@ class Tending:
         store: Store,
         records: Mapping[VenueName, Records],
         settling: Settling,
+        asking_again: AskingAgain,
         replica: str,
         lag_ms: int,
         also: Sequence[Callable[[Account], Awaitable[None]]] = (),
@@ -46,6 +50,7 @@ class Tending:
         self._store = store
         self._records = records
         self._settling = settling
+        self._asking_again = asking_again
         self._replica = replica
         self._lag_ms = lag_ms
         self._also = also
@@ -81,9 +86,14 @@ class Tending:
         try:
             if not await self._has_lease(account):
                 return False
-            for chore in self._also:
-                await chore(account)
-            await Sweep(account, self._store, self._records[account.venue.name], self._settling).once()
+            records = self._records[account.venue.name]
+            renewing = asyncio.create_task(self._keep_lease(account))
+            try:
+                for chore in self._also:
+                    await chore(account)
+                await Sweep(account, self._store, records, self._settling, self._asking_again).once()
+            finally:
+                await _end(renewing)
         except (StoreUnavailable, VenueError, Refusal) as error:
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts
@@ -100,6 +110,12 @@ class Tending:
             except Exception:  # the stream keeps itself up; what ends it is a fault, and must not end it for good
                 _log.exception("private_stream_broken", account=account.name)
             await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+    async def _keep_lease(self, account: Account) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            with suppress(StoreUnavailable):
+                await self._has_lease(account)
 
     async def _has_lease(self, account: Account) -> bool:
         key = keys.sweep_lease(account.venue.name, account.name)

@@ -21,7 +21,7 @@ from gateway.orders.cancelling import Cancelling
 from gateway.orders.chores import Chores, Do
 from gateway.orders.record import Intent, OrderRecord, State
 from gateway.orders.records import Records
-from gateway.orders.settling import Settling
+from gateway.orders.settling import Settling, now_ms
 from gateway.store import keys
 from gateway.store.client import Store
 
@@ -143,6 +143,8 @@ class Withdrawing:
         except OrderNotFound:
             if record.state is State.LIVE:  # it has ended; others are looked for by the sweep
                 record = await self._looked_up(account, record)
+            else:
+                record = await self._settling.take(record, lambda one: lifecycle.cancel_missed(one, now_ms=now_ms()))
         except (VenueError, Refusal) as error:
             _log.warning("order_not_withdrawn", order_id=record.intent.order_id, error=str(error))
         else:

@@ -276,7 +276,10 @@ class _Trading:
             if venue.now_ms > send_time.timestamp_ms + send_time.window_ms:
                 grant.answered({})
                 raise InvalidRequest(venue.name, "the request has expired", venue_code="EXPIRED", http_status=400)
-            order = venue.take(request)
+            known = (
+                venue.of(request.venue_client_id) if venue.capabilities.deduplication is Deduplication.FOREVER else []
+            )
+            order = known[0] if known else venue.take(request)
             await venue.before_answer()
             grant.answered({})
             return order

@@ -14,6 +14,7 @@ from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
 from gateway.orders.amending import Amending
+from gateway.orders.asking_again import AskingAgain
 from gateway.orders.batching import Batching
 from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
@@ -224,6 +225,9 @@ async def replica(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
             waits = Waits()
+            asking_again = AskingAgain(
+                records=records, markets=markets, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
+            )
             cancelling = Cancelling(
                 markets=markets,
                 records=records,
@@ -250,6 +254,7 @@ async def replica(
                 halts=halts,
                 settings=settings,
                 waits=waits,
+                asking_again=asking_again,
             )
             placing = Placing(
                 accounts=accounts,
@@ -325,8 +330,16 @@ async def replica(
                     reserving=reserving,
                     halts=halts,
                     prices=prices,
-                    sweep=Sweep(account, store, records[venue.name], settling),
-                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
+                    sweep=Sweep(account, store, records[venue.name], settling, asking_again),
+                    sweeps=Tending(
+                        accounts,
+                        store=store,
+                        records=records,
+                        settling=settling,
+                        asking_again=asking_again,
+                        replica=name,
+                        lag_ms=100,
+                    ),
                 )
             finally:
                 await in_flight.drain(0)

@@ -248,3 +248,18 @@ def test_a_fee_is_told_only_where_it_is_one_sum() -> None:
     mixed = lifecycle.charged(twice, replace(FILL, trade_id="3", fee_asset="SOL"))
     assert mixed.result.fee is None
     assert dict(mixed.result.fees) == {"USDC": Decimal("-0.02"), "SOL": Decimal("0.05")}
+
+
+@pytest.mark.parametrize("clock_error_ms", [-10_000, 0, 10_000])
+@pytest.mark.parametrize("look_takes_ms", [10, 400, 900])
+def test_absence_is_proven_soon_after_it_can_be(clock_error_ms: int, look_takes_ms: int) -> None:
+    """Whatever the clock of the replica that lost the answer showed, and however long a look takes."""
+    record = lifecycle.lost(RUNNING, cause="silence", now_ms=max(1, 20 + clock_error_ms))
+    now_ms = 500
+    while record.state is State.UNKNOWN:
+        record = absent(record, asked_ms=now_ms, took_ms=look_takes_ms)
+        now_ms += look_takes_ms
+        now_ms += lifecycle.look_again_in_ms(
+            record, now_ms=now_ms, settles_by_ms=SETTLES_BY_MS, confirm_after_ms=CONFIRM_MS
+        )
+    assert now_ms <= SETTLES_BY_MS + CONFIRM_MS + 3 * look_takes_ms + 1_000
