@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
+.PHONY: help demo test test-clients test-planted soak bench bench-sandbox bench-limiter bench-orders-memory soak-limiter redis-tools check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-sandbox: $(VENV)/.run  ## Measure the sandbox on one core against its floo
 
 bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its floors and its peers, 4 minutes (ARGS=speed measures that alone)
 	@$(BIN)/python -m bench.limiter $(ARGS)
+
+bench-orders-memory: $(VENV)/.run  ## Measure what an order takes in Redis, whole and after its end, one minute (ARGS=10000 takes so many)
+	@$(BIN)/python -m bench.orders_memory $(ARGS)
 
 soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)
 	@$(BIN)/python -m bench.limiter --soak $(ARGS)

@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, markets, orders, resolve, system, venues
 from gateway.auth import Client, ClientBudget, Clients, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -39,6 +39,7 @@ from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
@@ -100,7 +101,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, orders, resolve):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -188,7 +189,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         MarketFeeds(store, opened, found.find, our_throttle, replica_id=replica, settings=_feed_settings(settings))
     )
     held = Accounts(_accounts(parts.opened, limiters))
-    records = {name: Records(store, name) for name in opened}
+    records = {name: Records(store, name, parts.identities, settings.orders) for name in opened}
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     in_flight = InFlight()
@@ -204,7 +205,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         records=records,
         settling=settling,
         replica=replica,
-        lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        clocks=clocks,
+        settings=settings.orders,
     )
     background.start("tending of accounts", tending.run())
     journals = Journals(store)
@@ -228,13 +230,16 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             records=records,
             clocks=clocks,
             sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+            settling=settling,
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
         ),
         finding=finding,
+        resolving=Resolving(records=records, finding=finding, settling=settling),
         cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
         settling=settling,
+        records=records,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

@@ -49,6 +49,7 @@ class Scope(StrEnum):
     READ = "read"
     TRADE = "trade"
     CANCEL = "cancel"
+    ADMIN = "admin"
 
 
 class AccountAccess(StrEnum):
@@ -224,6 +225,20 @@ class OrderSettings(_Section):
     claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)
     """After how long without a word a replica is taken to have died over an order."""
     client_order_id_required: bool = True
+    look_back_ms: int = Field(default=3_600_000, ge=1_000, le=7 * 24 * 3_600_000)
+    """After a loss of the store: how far back the venue's histories are looked through for orders."""
+    assume_none_sent: bool = False
+    """Take an empty Redis at start to mean that no order was sent. Only where the venue starts with us: a sandbox."""
+    stuck_after_ms: int = Field(default=30_000, ge=1_000, le=3_600_000)
+    """After how long of looking an unknown order up in vain its market is held, and people are told."""
+    full_record_ms: int = Field(default=900_000, ge=0, le=86_400_000)
+    """How long after its end an order's record stays whole."""
+    keep_finished_ms: int = Field(default=7 * 24 * 3_600_000, ge=60_000, le=30 * 24 * 3_600_000)
+    """How long a finished order can be asked for, and its client_order_id stands for it."""
+
+    def window_for(self, min_ms: int, max_ms: int) -> int:
+        """`window_ms` at a venue that takes windows from `min_ms` to `max_ms`."""
+        return min(max(self.window_ms, min_ms), max_ms)
 
 
 class FeedConfig(_Section):

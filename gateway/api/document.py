@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse
 from gateway.api.limits import PlanRequest
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
+from gateway.api.routes.resolve import ResolveOrder
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest)
+_BODIES = (PlaceOrder, PlanRequest, ResolveOrder, TokenRequest)
 
 
 def install(app: FastAPI) -> None:

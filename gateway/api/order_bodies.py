@@ -151,7 +151,8 @@ class UnknownState(Shape):
 
     since: int | None
     settles_by: int
-    stuck: bool = False
+    stuck: bool
+    """It cannot be found out: it holds its market until people resolve it."""
     evidence: str | None
 
 
@@ -220,7 +221,12 @@ class Order(Shape):
             filled_quantity=result.filled_quantity,
             remaining_quantity=remaining,
             average_price=result.average_price,
-            unknown=UnknownState(since=result.unknown_since_ms, settles_by=settles_by_ms, evidence=result.unknown_cause)
+            unknown=UnknownState(
+                since=result.unknown_since_ms,
+                settles_by=settles_by_ms,
+                stuck=result.is_stuck,
+                evidence=result.unknown_cause,
+            )
             if is_unknown
             else None,
             cancel=None if result.cancel is None else CancelProgress(state=result.cancel, at=result.cancel_ms),

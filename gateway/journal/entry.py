@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """An order took a step."""
     FILL = "fill"
     """One of our own trades."""
+    EPOCH = "epoch"
+    """The store begins anew: what happened before it may be missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,12 +146,11 @@ class Journals:
                         _offer(follower, entry)
 
     async def _check_reach(self, key: str, at: Position) -> None:
-        oldest = await self._store.command("XRANGE", key, "-", "+", "COUNT", 1)
-        if at == (0, 0) or not oldest or at >= position(oldest[0][0].decode()):
-            return
-        info = await self._store.command("XINFO", "STREAM", key)
-        if info[b"entries-added"] > info[b"length"]:
-            raise CursorExpired
+        """A cursor is an entry that is still there. If it is not, it was cut off, or was of a store that was lost."""
+        if at != (0, 0):
+            found = await self._store.command("XRANGE", key, _text(at), _text(at))
+            if not found:
+                raise CursorExpired
 
 
 def _offer(follower: Follower, entry: Entry) -> None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.errors import OrderNotFound, VenueError
-from adapters.models import VenueName
+from adapters.models import VenueName, VenueOrder
 from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
+from gateway.orders import lifecycle
+from gateway.orders.adoption import SEEN
+from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
-from gateway.orders.record import OrderRecord, State
+from gateway.orders.record import OrderRecord, State, from_venue
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
@@ -51,7 +54,7 @@ class Finding:
     async def get(self, client: Client, order_id: str) -> tuple[OrderRecord, bool]:
         """The order, and whether it was compared with the venue just now."""
         identity, account = self.find(client, order_id)
-        record = await self._record(identity.venue, order_id)
+        record = await self._record(identity, order_id)
         if record is None:
             raise order_not_found(order_id)
         return await self._refreshed(account, record, client)
@@ -60,9 +63,7 @@ class Finding:
         """The record of the bot's own id, as it stands; asking never places."""
         account = self._accounts.get(account_name, client)
         try:
-            record = await self._records[account.venue.name].by_client_order_id(
-                account.name, client.name, client_order_id
-            )
+            record, is_absent = await self._named(account, client, client_order_id)
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
         if record is None:
@@ -70,9 +71,24 @@ class Finding:
                 Code.ORDER_NOT_FOUND,
                 f"no order of this client on {account.name} has the client_order_id {client_order_id!r}",
                 field="client_order_id",
-                details={"absence_verified": False},
+                details={"absence_verified": is_absent},
             )
         return record
+
+    async def _named(self, account: Account, client: Client, client_order_id: str) -> tuple[OrderRecord | None, bool]:
+        """The order of the bot's own id; if there is none, whether it is certain that the venue has none either."""
+        records = self._records[account.venue.name]
+        before = await records.readiness.see(account.name)
+        ids = venue_client_ids(self._identities, account, client.name, client_order_id)
+        record = await records.by_client_order_id(account.name, client.name, client_order_id, ids)
+        if record is not None:
+            return record, False
+        for one in ids:
+            if (order := await records.seen(account.name, one)) is not None:
+                identity = OrderIdentity(account.venue.name, account.name, order.symbol, client.name, one)
+                return _from_note(identity, self._identities.order_id(identity), order, client_order_id), False
+        after = await records.readiness.see(account.name)
+        return None, before.is_ready and after.is_ready and before.epoch == after.epoch
 
     async def list(
         self, client: Client, account_name: str, wanted: Callable[[OrderRecord], bool], *, scan_max: int = 1_000
@@ -108,7 +124,10 @@ class Finding:
         ids = await records.recent(account.name, offset=0, count=scan_max)
         # The id itself says whose it is: what this client may not see is not even read.
         mine = [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
-        return await asyncio.gather(*(records.get(order_id) for order_id in mine)), len(ids) < scan_max
+        found = list(await asyncio.gather(*(records.get(order_id) for order_id in mine)))
+        left = scan_max - len(ids)
+        past = await records.past(account.name, count=left) if left > 0 else []
+        return found + past, len(past) < left
 
     async def _refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:
         if record.state is not State.LIVE:
@@ -141,11 +160,23 @@ class Finding:
         except Refusal as error:
             raise order_not_found(order_id) from error
 
-    async def _record(self, venue: VenueName, order_id: str) -> OrderRecord | None:
+    async def _record(self, identity: OrderIdentity, order_id: str) -> OrderRecord | None:
+        records = self._records[identity.venue]
         try:
-            return await self._records[venue].get(order_id)
+            record = await records.get(order_id)
+            if record is None and (order := await records.seen(identity.account, identity.venue_client_id)) is not None:
+                return _from_note(identity, order_id, order)
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
+        return record
+
+
+def _from_note(
+    identity: OrderIdentity, order_id: str, order: VenueOrder, client_order_id: str | None = None
+) -> OrderRecord:
+    """An order that only the venue knows."""
+    record = from_venue(identity, order_id, order, client_order_id=client_order_id)
+    return lifecycle.seen(record, order, source=SEEN)
 
 
 def order_not_found(order_id: str) -> Refusal:

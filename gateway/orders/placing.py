@@ -7,7 +7,7 @@ not stop its order.
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,19 +18,27 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders.adoption import Adoption, OtherContent
+from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
 from gateway.orders.record import Intent, OrderRecord
-from gateway.orders.records import Claim, Records
-from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
+from gateway.orders.records import Claim, Claimed, Records, stands_without_record
+from gateway.orders.sending import (
+    Sending,
+    clock_refusal,
+    hindrance_refusal,
+    order_request,
+    valid_until_passed,
+    wait_s,
+)
+from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
 _log = structlog.get_logger()
-
-_SALTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Placing:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
+        settling: Settling,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
@@ -60,6 +69,7 @@ class Placing:
         self._records = records
         self._clocks = clocks
         self._sending = sending
+        self._settling = settling
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
@@ -75,9 +85,7 @@ class Placing:
             valid_until_ms = now_ms + self._settings.valid_for_ms
         if valid_until_ms <= now_ms:
             raise valid_until_passed()
-        intents = tuple(
-            self._intent(client, account, market, order, valid_until_ms, salt=salt) for salt in range(_SALTS)
-        )
+        intents = self._intents(client, account, market, order, valid_until_ms)
         try:
             account.trading.encode(order_request(intents[0], market))
         except NotSupported as error:
@@ -106,21 +114,43 @@ class Placing:
         while True:
             nonce = secrets.token_hex(8)
             try:
-                claim, order_id = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
-                if claim is Claim.EXISTS:
-                    record = await self._when_settled(records, order_id)
-                    if record is None:  # it was never sent after all, and the id is free
-                        continue
-                    return Placed(record, is_new=False)
+                claimed = await records.claim(intents, nonce=nonce, content=content, lease_ms=lease_ms)
+                record = await self._behind(client, account, intents, claimed, content)
             except StoreUnavailable as error:
                 _log.warning("order_not_claimed", account=account.name, error=str(error))
                 raise store_refusal(write=True) from error
-            if claim is not Claim.CLAIMED:
-                raise _claim_refusal(claim, order)
-            intent = next(intent for intent in intents if intent.order_id == order_id)
+            except OtherContent as error:
+                raise _claim_refusal(Claim.CONFLICT, order) from error
+            if record is not None:
+                return Placed(record, is_new=False)
+            if claimed.claim is Claim.TAKEN and len(intents) > 1:  # by another id, whose venue's id is the same
+                intents = intents[: claimed.candidate] + intents[claimed.candidate + 1 :]
+                continue
+            if claimed.claim is Claim.EXISTS:  # it was never sent after all, and the id is free
+                continue
+            if claimed.claim in {Claim.NOT_READY, Claim.HELD}:
+                raise hindrance_refusal(claimed.claim, intents[0], claimed.order_id)
+            if claimed.claim is not Claim.CLAIMED:
+                raise _claim_refusal(claimed.claim, order)
+            intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
             # Shielded: from here on the order is seen through, whoever waits for it.
             task = self._in_flight.start(self._sending.send(account, market, order, intent, nonce))
             return Placed(await asyncio.shield(task), is_new=True)
+
+    async def _behind(
+        self, client: Client, account: Account, intents: Sequence[Intent], claimed: Claimed, content: bytes
+    ) -> OrderRecord | None:
+        """The order that the id was accepted for, if there is one.
+
+        Raises `OtherContent` and `StoreUnavailable`.
+        """
+        records = self._records[account.venue.name]
+        if claimed.claim is Claim.EXISTS:
+            return await self._when_settled(records, claimed.order_id)
+        if claimed.claim is Claim.TAKEN:
+            adoption = Adoption(account, records, self._settling)
+            return await adoption.of(client.name, intents[claimed.candidate], claimed.kept, content)
+        return None
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.
@@ -136,7 +166,7 @@ class Placing:
         try:
             known = await records.accepted(account.name, client.name, order.client_order_id)
             if known is None:
-                return None
+                return await self._placed_without_record(client, account, market, order)
             order_id, content = known
             if content != order.content_hash(market):
                 raise _claim_refusal(Claim.CONFLICT, order)
@@ -145,31 +175,52 @@ class Placing:
             raise store_refusal(write=True) from error
         return None if record is None else Placed(record, is_new=False)
 
-    def _intent(
-        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int, *, salt: int
-    ) -> Intent:
+    async def _placed_without_record(
+        self, client: Client, account: Account, market: Market, order: NewOrder
+    ) -> Placed | None:
+        """The same for an order that has ended, or was only seen at the venue."""
+        records, content = self._records[account.venue.name], order.content_hash(market)
+        intents = self._intents(client, account, market, order, order.valid_until_ms or 0)
+        held = await records.kept_for(account.name, [intent.venue_client_id for intent in intents])
+        for intent, kept in zip(intents, held, strict=True):
+            if kept is None or not stands_without_record(kept):
+                continue
+            try:
+                record = await Adoption(account, records, self._settling).of(client.name, intent, kept, content)
+            except OtherContent as error:
+                raise _claim_refusal(Claim.CONFLICT, order) from error
+            if record is not None:
+                return Placed(record, is_new=False)
+        return None
+
+    def _intents(
+        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int
+    ) -> tuple[Intent, ...]:
+        """The order under each of the venue's client ids that it can have."""
         venue = account.venue.name
-        digest = self._identities.client_id_digest(venue, account.name, client.name, order.client_order_id, salt)
-        venue_client_id = account.trading.client_id(digest)
-        identity = OrderIdentity(venue, account.name, market.symbol, client.name, venue_client_id)
-        return Intent(
-            order_id=self._identities.order_id(identity),
-            venue=venue,
-            account=account.name,
-            owner=client.name,
-            symbol=market.symbol,
-            client_order_id=order.client_order_id,
-            venue_client_id=venue_client_id,
-            side=order.side,
-            type=order.type,
-            quantity=order.quantity,
-            quote_quantity=order.quote_quantity,
-            price=order.price,
-            time_in_force=order.effective_time_in_force,
-            reduce_only=order.reduce_only,
-            self_trade_prevention=order.self_trade_prevention,
-            labels=order.labels,
-            valid_until_ms=valid_until_ms,
+        ids = venue_client_ids(self._identities, account, client.name, order.client_order_id)
+        identities = (OrderIdentity(venue, account.name, market.symbol, client.name, one) for one in ids)
+        return tuple(
+            Intent(
+                order_id=self._identities.order_id(identity),
+                venue=venue,
+                account=account.name,
+                owner=client.name,
+                symbol=market.symbol,
+                client_order_id=order.client_order_id,
+                venue_client_id=identity.venue_client_id,
+                side=order.side,
+                type=order.type,
+                quantity=order.quantity,
+                quote_quantity=order.quote_quantity,
+                price=order.price,
+                time_in_force=order.effective_time_in_force,
+                reduce_only=order.reduce_only,
+                self_trade_prevention=order.self_trade_prevention,
+                labels=order.labels,
+                valid_until_ms=valid_until_ms,
+            )
+            for identity in identities
         )
 
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:

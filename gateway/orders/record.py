@@ -103,6 +103,8 @@ class Result:
     """Which source settled an unknown order."""
     absent_since_ms: int | None = None
     """When every source first agreed, late enough, that the venue never had it."""
+    is_stuck: bool = False
+    """Looked up in vain for too long, or answered with something else than was asked: people must settle it."""
     cancel: CancelState | None = None
     cancel_ms: int | None = None
 
@@ -128,11 +130,14 @@ class OrderRecord:
         return self.state in {State.CLAIMED, State.SENT}
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
-        return replace(self, state=state, result=result)
+        is_stuck = result.is_stuck and state is State.UNKNOWN
+        return replace(self, state=state, result=replace(result, is_stuck=is_stuck))
 
 
-def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> OrderRecord:
-    """A record made up from what the order's id and the venue say, where the store cannot be asked."""
+def from_venue(
+    identity: OrderIdentity, order_id: str, order: VenueOrder, *, client_order_id: str | None = None
+) -> OrderRecord:
+    """A record made up from what the order's id and the venue say, where the store has none or cannot be asked."""
     created_ms = order.created_time_us // 1_000
     intent = Intent(
         order_id=order_id,
@@ -140,7 +145,7 @@ def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> Ord
         account=identity.account,
         owner=identity.owner,
         symbol=identity.symbol,
-        client_order_id=None,
+        client_order_id=client_order_id,
         venue_client_id=identity.venue_client_id,
         side=order.side,
         type=order.type,
@@ -160,6 +165,7 @@ _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=str)
 _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
 _fills = msgspec.json.Decoder(Fill)
+_venue_orders = msgspec.json.Decoder(VenueOrder)
 
 
 def encode(part: Intent | Result) -> bytes:
@@ -172,13 +178,27 @@ def encode_fill(fill: Fill) -> bytes:
     return _encoder.encode(_plain_numbers(fill))
 
 
+def encode_venue_order(order: VenueOrder) -> bytes:
+    """JSON of an order as the venue shows it."""
+    return _encoder.encode(_plain_numbers(order))
+
+
+def decode_venue_order(kept: bytes) -> VenueOrder:
+    return _venue_orders.decode(kept)
+
+
 def decode_fill(fields: Mapping[bytes, bytes]) -> Fill:
     """The trade of a journal's entry."""
     return _fills.decode(fields[b"fill"])
 
 
-def _plain_numbers(part: Intent | Result | Fill) -> dict[str, Any]:
-    fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
+def _plain_numbers(part: Intent | Result | Fill | VenueOrder) -> dict[str, Any]:
+    """Its members that are not as they are by default."""
+    fields = {
+        name: value
+        for name, member in part.__dataclass_fields__.items()
+        if (value := getattr(part, name)) != member.default
+    }
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 

@@ -4,24 +4,46 @@ What a step means is `lifecycle`'s business; here is only how it is written down
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.models import AccountName, Fill, VenueClientId, VenueName
+from adapters.models import AccountName, Fill, VenueClientId, VenueName, VenueOrder
 from gateway.journal.entry import MAX_LENGTH
-from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode, encode_fill
+from gateway.orders import tombstone
+from gateway.orders.identity import Identities
+from gateway.orders.readiness import AccountsReadiness
+from gateway.orders.record import (
+    Intent,
+    OrderRecord,
+    Result,
+    State,
+    decode,
+    decode_venue_order,
+    encode,
+    encode_fill,
+    encode_venue_order,
+)
+from gateway.orders.tombstone import Tombstone
+from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script
 
-KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
-"""How long a finished order's record is kept: 7 days."""
-
-_CLAIM = Script.load("gateway.orders", "claim.lua")
-_BEGIN_SEND = Script.load("gateway.orders", "begin_send.lua")
+_CLAIM = Script.load("gateway.orders", "readiness.lua", "claim.lua")
+_BEGIN_SEND = Script.load("gateway.orders", "readiness.lua", "begin_send.lua")
 _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
+_SHRINK = Script.load("gateway.orders", "shrink.lua")
+_NOTE_SEEN = Script.load("gateway.orders", "note_seen.lua")
+_ADOPT = Script.load("gateway.orders", "adopt.lua")
+
+_NOTES_AT_ONCE = 200
+_BEGINS_ID = re.compile(rb"[A-Za-z0-9_-]").match
+
+ADOPTED = b"@"
+"""Begins what a reservation holds for an order that was adopted: the id of a record that nobody has named."""
 
 
 class Claim(StrEnum):
@@ -33,27 +55,48 @@ class Claim(StrEnum):
     EXPIRED = "expired"
     FULL = "full"
     """Every candidate of the venue's client id is taken."""
+    TAKEN = "taken"
+    """A candidate stands for an order without a record here: one that has ended, or was only seen at the venue."""
+    NOT_READY = "not_ready"
+    HELD = "held"
+    """The market is held by a stuck order, whose id is the answer's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Answer of `claim`."""
+
+    claim: Claim
+    order_id: str
+    kept: bytes = b""
+    """What stands for the candidate that is taken."""
+    candidate: int = 0
+    """Which one is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendLeave:
-    """Answer of `begin_send`: `send_ms` in the venue's time, None if the order must not be sent."""
+    """Answer of `begin_send`: `send_ms` in the venue's time, None if the order must not be sent, and then why."""
 
     send_ms: int | None
     version: int
     expired: bool
+    claim: Claim | None = None
+    """NOT_READY or HELD, if that is why."""
+    held_by: str = ""
 
 
 class Records:
     """The orders of one venue."""
 
-    def __init__(self, store: Store, venue: VenueName):
+    def __init__(self, store: Store, venue: VenueName, identities: Identities, settings: OrderSettings):
         self._store = store
         self._venue = venue
+        self._identities = identities
+        self._settings = settings
+        self.readiness = AccountsReadiness(store, venue, assume_none_sent=settings.assume_none_sent)
 
-    async def claim(
-        self, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
-    ) -> tuple[Claim, str]:
+    async def claim(self, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int) -> Claimed:
         """Claim the id for the first candidate whose venue client id is free; answers with the order id.
 
         All candidates are the same order under different salts. Safe to repeat with the same nonce.
@@ -63,9 +106,12 @@ class Records:
             keys.client_order(self._venue, first.account, first.owner, first.client_order_id or ""),
             keys.pending_orders(self._venue, first.account),
             keys.recent_orders(self._venue, first.account),
+            keys.readiness(self._venue, first.account),
+            keys.held_orders(self._venue, first.account),
         ]
         arguments: list[str | bytes | int] = [
-            nonce, content, lease_ms, first.valid_until_ms, encode(Result()), KEEP_FINISHED_MS,
+            nonce, content, lease_ms, first.valid_until_ms, encode(Result()), self._settings.keep_finished_ms,
+            *self.readiness.progress(first.account), first.symbol,
         ]  # fmt: skip
         for intent in candidates:
             names += [
@@ -73,19 +119,37 @@ class Records:
                 keys.order(self._venue, intent.order_id),
             ]
             arguments += [intent.order_id, encode(intent)]
-        answer, order_id, _ = await self._store.run(_CLAIM, names, arguments)
-        return Claim(answer.decode()), order_id.decode()
+        answer, what, one, other = await self._store.run(_CLAIM, names, arguments)
+        claim = Claim(answer.decode())
+        if claim is Claim.TAKEN:
+            return Claimed(claim, "", kept=what, candidate=int(one))
+        if claim is Claim.CLAIMED:
+            self.readiness.learn(first.account, one, other)
+        return Claimed(claim, what.decode())
 
     async def begin_send(
         self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
     ) -> SendLeave:
         """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
-        answer, send_ms, version = await self._store.run(
+        answer, send_ms, version, *more = await self._store.run(
             _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
-        )
-        return SendLeave(int(send_ms) if answer == b"send" else None, int(version), answer == b"expired")
+            [
+                keys.order(self._venue, intent.order_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.readiness(self._venue, intent.account),
+                keys.held_orders(self._venue, intent.account),
+            ],
+            [
+                nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms,
+                *self.readiness.progress(intent.account), intent.symbol,
+            ],
+        )  # fmt: skip
+        if answer == b"send":
+            self.readiness.learn(intent.account, *more)
+            return SendLeave(int(send_ms), int(version), expired=False)
+        why = Claim(answer.decode()) if answer in {b"not_ready", b"held"} else None
+        held_by = more[0].decode() if why is Claim.HELD else ""
+        return SendLeave(None, int(version), expired=answer == b"expired", claim=why, held_by=held_by)
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -100,6 +164,8 @@ class Records:
                 keys.recent_orders(self._venue, intent.account),
                 keys.live_orders(self._venue, intent.account),
                 keys.journal(self._venue, intent.account),
+                keys.held_orders(self._venue, intent.account),
+                keys.ended_orders(self._venue, intent.account),
             ],
             [
                 record.version,
@@ -107,10 +173,11 @@ class Records:
                 encode(record.result),
                 intent.order_id,
                 look_again_ms,
-                KEEP_FINISHED_MS,
+                self._settings.keep_finished_ms,
                 record.nonce,
                 intent.owner,
                 MAX_LENGTH,
+                intent.symbol if record.result.is_stuck else "",
             ],
         )
         return bool(written)
@@ -134,8 +201,70 @@ class Records:
 
     async def reserved(self, account: AccountName, client_id: VenueClientId) -> OrderRecord | None:
         """The order that a venue's client id stands for, if it is one of ours."""
-        order_id = await self._store.command("GET", keys.venue_client_id(self._venue, account, client_id))
-        return await self.get(order_id.decode()) if order_id else None
+        kept = await self._store.command("GET", keys.venue_client_id(self._venue, account, client_id))
+        if kept is None or kept.startswith(b"{"):
+            return None
+        if is_tombstone(kept):
+            return self.tombstone(account, client_id, kept).record
+        return await self._whole(kept.removeprefix(ADOPTED).decode())
+
+    def tombstone(self, account: AccountName, client_id: VenueClientId, kept: bytes) -> Tombstone:
+        """What a reservation holds of a finished order."""
+        return tombstone.decode(
+            kept, venue=self._venue, account=account, venue_client_id=client_id, identities=self._identities
+        )
+
+    async def kept_for(self, account: AccountName, client_ids: Sequence[VenueClientId]) -> list[bytes | None]:
+        """What the reservation of each holds; None where it is free."""
+        names = [keys.venue_client_id(self._venue, account, one) for one in client_ids]
+        kept: list[bytes | None] = await self._store.command("MGET", *names) if names else []
+        return kept
+
+    async def note_seen(self, account: AccountName, orders: Sequence[VenueOrder], *, is_news: bool = True) -> int:
+        """Note orders that the venue shows and no record knows; not `is_news`: only those that were noted before.
+
+        They stand for their client ids as long as a finished order would. Safe to repeat.
+        """
+        named = {
+            keys.venue_client_id(self._venue, account, order.venue_client_id): encode_venue_order(order)
+            for order in orders
+            if order.venue_client_id is not None
+        }
+        noted = 0
+        for start in range(0, len(named), _NOTES_AT_ONCE):
+            part = dict(list(named.items())[start : start + _NOTES_AT_ONCE])
+            noted += await self._store.run(
+                _NOTE_SEEN, list(part), [self._settings.keep_finished_ms, int(not is_news), *part.values()]
+            )
+        return noted
+
+    async def seen(self, account: AccountName, client_id: VenueClientId) -> VenueOrder | None:
+        """The order as the venue showed it, if no record knows it and it was noted."""
+        [kept] = await self.kept_for(account, [client_id])
+        return decode_venue_order(kept) if kept is not None and kept.startswith(b"{") else None
+
+    async def adopt(
+        self, intent: Intent, *, kept: bytes, content: bytes, nonce: str, created_ms: int, now_ms: int
+    ) -> bool:
+        """Make a record, unknown yet, of an order that was only seen or adopted; False if somebody was faster.
+
+        `kept` is what its reservation holds. Safe to repeat.
+        """
+        replaced = kept.removeprefix(ADOPTED).decode() if kept.startswith(ADOPTED) else ""
+        result = Result(unknown_since_ms=now_ms, unknown_cause="the store had lost its record")
+        adopted = await self._store.run(
+            _ADOPT,
+            [
+                keys.venue_client_id(self._venue, intent.account, intent.venue_client_id),
+                keys.client_order(self._venue, intent.account, intent.owner, intent.client_order_id or ""),
+                keys.order(self._venue, intent.order_id),
+                keys.pending_orders(self._venue, intent.account),
+                keys.recent_orders(self._venue, intent.account),
+                keys.order(self._venue, replaced or intent.order_id),
+            ],
+            [kept, intent.order_id, content, nonce, encode(intent), encode(result), created_ms, replaced],
+        )
+        return bool(adopted)
 
     async def changed_since(self, account: AccountName, since_ms: int, *, count: int = 500) -> list[OrderRecord]:
         """Of the newest orders those that rest, or have changed at or after `since_ms`."""
@@ -160,20 +289,86 @@ class Records:
         await self._store.command("ZADD", keys.pending_orders(self._venue, account), "XX", at_ms, order_id)
 
     async def get(self, order_id: str) -> OrderRecord | None:
+        """The order, whole or what is left of it."""
+        record = await self._whole(order_id)
+        if record is not None or (identity := self._identities.read(order_id)) is None:
+            return record
+        record = await self.reserved(identity.account, identity.venue_client_id)
+        return record if record is not None and record.intent.order_id == order_id else None
+
+    async def _whole(self, order_id: str) -> OrderRecord | None:
         fields = await self._store.command("HGETALL", keys.order(self._venue, order_id))
         return decode(fields) if fields else None
 
-    async def by_client_order_id(self, account: AccountName, owner: str, client_order_id: str) -> OrderRecord | None:
-        order_id = await self._store.command(
-            "HGET", keys.client_order(self._venue, account, owner, client_order_id), "order_id"
-        )
-        return await self.get(order_id.decode()) if order_id else None
+    async def by_client_order_id(
+        self, account: AccountName, owner: str, client_order_id: str, candidates: Sequence[VenueClientId] = ()
+    ) -> OrderRecord | None:
+        """The order a client's own id stands for; `candidates` are the venue's client ids it may have."""
+        known = await self.accepted(account, owner, client_order_id)
+        if known is not None:
+            return await self.get(known[0])
+        for found in await self._tombstones(account, candidates):
+            if found.is_of(owner, client_order_id):
+                return found.record
+        return None
+
+    async def _tombstones(self, account: AccountName, candidates: Sequence[VenueClientId]) -> list[Tombstone]:
+        kept = zip(candidates, await self.kept_for(account, candidates), strict=True)
+        return [self.tombstone(account, one, left) for one, left in kept if left is not None and is_tombstone(left)]
 
     async def accepted(self, account: AccountName, owner: str, client_order_id: str) -> tuple[str, bytes] | None:
-        """The order a client's own id was accepted for, and the hash of its content; None if it is free."""
+        """The order with a record that a client's own id was accepted for, and the hash of its content."""
         name = keys.client_order(self._venue, account, owner, client_order_id)
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
+
+    async def count_held(self, account: AccountName) -> int:
+        """How many stuck orders hold their markets."""
+        return int(await self._store.command("HLEN", keys.held_orders(self._venue, account)))
+
+    async def shrink(self, account: AccountName, now_ms: int, *, count: int = 200) -> int:
+        """Shrink finished orders that have been whole for long enough, `count` at most; answers how many it looked at.
+
+        Safe to repeat.
+        """
+        due_ms = now_ms - self._settings.full_record_ms
+        ended = keys.ended_orders(self._venue, account)
+        ids = await self._store.command("ZRANGEBYSCORE", ended, "-inf", due_ms, "LIMIT", 0, count)
+        await asyncio.gather(*(self._shrink_one(account, order_id.decode(), now_ms) for order_id in ids))
+        return len(ids)
+
+    async def _shrink_one(self, account: AccountName, order_id: str, now_ms: int) -> None:
+        record = await self._whole(order_id)
+        if record is None or record.state is not State.DONE:
+            await self._store.command("ZREM", keys.ended_orders(self._venue, account), order_id)
+            return
+        intent = record.intent
+        known = await self.accepted(account, intent.owner, intent.client_order_id or "")
+        content = known[1] if known is not None else b""
+        await self._store.run(
+            _SHRINK,
+            [
+                keys.order(self._venue, order_id),
+                keys.client_order(self._venue, account, intent.owner, intent.client_order_id or ""),
+                keys.venue_client_id(self._venue, account, intent.venue_client_id),
+                keys.recent_orders(self._venue, account),
+                keys.ended_orders(self._venue, account),
+                keys.past_orders(self._venue, account),
+            ],
+            [
+                record.version,
+                order_id,
+                tombstone.encode(record, content),
+                max(1, self._settings.keep_finished_ms - (now_ms - record.updated_ms)),
+                intent.venue_client_id,
+            ],
+        )
+
+    async def past(self, account: AccountName, *, count: int) -> list[OrderRecord]:
+        """What is left of the newest of the orders that were shrunk, newest first."""
+        entries = await self._store.command("LRANGE", keys.past_orders(self._venue, account), 0, count - 1)
+        ids = [VenueClientId(entry.decode().partition(":")[2]) for entry in entries]
+        return [found.record for found in await self._tombstones(account, ids)]
 
     async def recent(self, account: AccountName, *, offset: int, count: int) -> list[str]:
         """Order ids, newest first."""
@@ -188,3 +383,13 @@ class Records:
             "ZRANGEBYSCORE", keys.pending_orders(self._venue, account), "-inf", now_ms, "LIMIT", 0, count
         )
         return [order_id.decode() for order_id in ids]
+
+
+def stands_without_record(kept: bytes) -> bool:
+    """Whether what a reservation holds is not the id of a record that has an owner."""
+    return not _BEGINS_ID(kept)
+
+
+def is_tombstone(kept: bytes) -> bool:
+    """Whether what a reservation holds is what is left of a finished order."""
+    return stands_without_record(kept) and not kept.startswith((b"{", ADOPTED))

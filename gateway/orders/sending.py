@@ -13,6 +13,7 @@ import structlog
 from adapters.contract import BeginSend, SendTime
 from adapters.errors import (
     DefiniteNo,
+    EchoMismatch,
     GrantExpired,
     InsufficientBalance,
     NeverSent,
@@ -26,7 +27,7 @@ from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
-from gateway.orders.records import Records
+from gateway.orders.records import Claim, Records
 from gateway.orders.settling import Settling, Step, now_ms
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
@@ -60,7 +61,7 @@ class Sending:
         clock = self._clocks[intent.venue]
 
         can = account.venue.capabilities
-        window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
+        window_ms = self._settings.window_for(can.order_window_min_ms, can.order_window_max_ms)
 
         async def begin_send() -> SendTime:
             nonlocal record
@@ -76,6 +77,8 @@ class Sending:
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
+            if leave.claim is not None:
+                raise hindrance_refusal(leave.claim, intent, leave.held_by)
             if leave.send_ms is None:
                 raise valid_until_passed() if leave.expired else _taken_over()
             record = replace(
@@ -184,7 +187,9 @@ def _refused_by_venue(error: DefiniteNo) -> Step:
 
 
 def _lost(error: VenueError) -> Step:
-    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms())
+    # An answer that shows another order than was sent is nothing that looking again will settle by itself.
+    is_stuck = isinstance(error, EchoMismatch)
+    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms(), is_stuck=is_stuck)
 
 
 def valid_until_passed() -> Refusal:
@@ -205,6 +210,27 @@ def clock_refusal(venue: VenueName) -> Refusal:
         outcome=Outcome.NOT_SENT,
         venue=venue,
         retry_after_s=1,
+    )
+
+
+def hindrance_refusal(why: Claim, intent: Intent, held_by: str) -> Refusal:
+    """The answer to an order of an account that is not ready, or of a market that a stuck order holds."""
+    if why is Claim.HELD:
+        return Refusal(
+            Code.ACCOUNT_HELD,
+            f"{intent.symbol} on {intent.account} is held by an order whose fate cannot be found out; it is to be "
+            "resolved by hand, and cancels still go out",
+            outcome=Outcome.NOT_SENT,
+            venue=intent.venue,
+            details={"order_id": held_by},
+        )
+    return Refusal(
+        Code.ACCOUNT_NOT_READY,
+        f"{intent.account} takes no new orders until {intent.venue} has been looked through for the orders there; "
+        "GET /v1/system/status shows when it is ready",
+        outcome=Outcome.NOT_SENT,
+        venue=intent.venue,
+        retry_after_s=2,
     )
 
 

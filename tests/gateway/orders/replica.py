@@ -15,12 +15,14 @@ from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.finding import Finding
+from gateway.orders.first_look import FirstLook
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
@@ -44,6 +46,7 @@ QUICK = OrderSettings.model_construct(
     valid_for_ms=5_000,
     claim_lease_ms=400,
     client_order_id_required=True,
+    assume_none_sent=True,
 )
 
 
@@ -99,8 +102,10 @@ class Replica:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    resolving: Resolving
     in_flight: InFlight
     sweep: Sweep
+    look: FirstLook
     sweeps: Tending
 
     @property
@@ -133,7 +138,7 @@ class Replica:
 
     async def keys_of_orders(self) -> set[str]:
         found = await self.store.command("KEYS", f"cg:{{{self.venue}}}:order:*")
-        return {key.decode().split(":order:")[1].partition(":")[0] for key in found}
+        return {key.decode().split(":order:")[1].partition(":")[0] for key in found} - {"readiness"}
 
 
 @asynccontextmanager
@@ -144,6 +149,7 @@ async def replica(
     settings: OrderSettings = QUICK,
     name: str = "a",
     is_clock_measured: bool = True,
+    is_ready: bool = True,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -159,12 +165,15 @@ async def replica(
             tokens = TokenVault(KEY).cache(venue.name, ACCOUNT, clock)
             account = Account(ACCOUNT, venue, exchange.open(ACCOUNT), limiter, tokens)
             accounts = Accounts([account])
-            records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
+            records = {venue.name: Records(store, venue.name, identities, settings)}
+            clocks = {venue.name: clock}
             settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
+            if is_ready:
+                await make_ready(records[venue.name])
             try:
                 yield Replica(
                     exchange=exchange,
@@ -182,20 +191,37 @@ async def replica(
                         records=records,
                         clocks=clocks,
                         sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings),
+                        settling=settling,
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
                     ),
                     finding=finding,
                     cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
+                    resolving=Resolving(records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
                     sweep=Sweep(account, store, records[venue.name], settling),
-                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
+                    look=FirstLook(account, records[venue.name], settling, clock, settings),
+                    sweeps=Tending(
+                        accounts,
+                        store=store,
+                        records=records,
+                        settling=settling,
+                        replica=name,
+                        clocks=clocks,
+                        settings=settings,
+                    ),
                 )
             finally:
                 await in_flight.drain(0)
                 for task in background:
                     task.cancel()
+
+
+async def make_ready(records: Records, account: AccountName = ACCOUNT) -> None:
+    """As if the venue had been looked at."""
+    seen = await records.readiness.see(account)
+    assert await records.readiness.make_ready(account, seen.epoch)
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:

@@ -107,7 +107,7 @@ async def test_the_bots_own_id_finds_its_order_and_only_its_own(one: Replica) ->
     for who, client_order_id in ((SUPERVISOR, "one"), (BOT, "two")):
         with pytest.raises(Refusal) as caught:
             await one.finding.by_client_order_id(who, ACCOUNT, client_order_id)
-        assert (caught.value.code, caught.value.details) == (Code.ORDER_NOT_FOUND, {"absence_verified": False})
+        assert (caught.value.code, caught.value.details) == (Code.ORDER_NOT_FOUND, {"absence_verified": True})
 
 
 async def test_a_list_is_newest_first_compared_and_ones_own(one: Replica) -> None:
