@@ -49,6 +49,7 @@ from gateway.renewals import Renewals
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
@@ -209,6 +210,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         settings=settings.orders,
     )
     background.start("tending of accounts", tending.run())
+    memory = StoreMemory(store)
+    background.start("memory of the store", memory.run())
     journals = Journals(store)
     background.start("journals", journals.run())
     background.start("token renewals", Renewals(held).run())
@@ -234,6 +237,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
+            memory=memory,
         ),
         finding=finding,
         resolving=Resolving(records=records, finding=finding, settling=settling),

@@ -36,6 +36,7 @@ from gateway.orders.sending import (
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
+from gateway.store.memory import StoreMemory
 from gateway.translation import store_refusal, write_refusal
 
 _log = structlog.get_logger()
@@ -63,6 +64,7 @@ class Placing:
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
+        memory: StoreMemory,
     ):
         self._accounts = accounts
         self._markets = markets
@@ -73,6 +75,7 @@ class Placing:
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
+        self._memory = memory
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
         """Everything that can be found wrong without asking anybody; answers with the intent under each salt."""
@@ -102,6 +105,8 @@ class Placing:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
                 raise clock_refusal(account.venue.name)
+            if self._memory.is_short:
+                raise _memory_refusal()
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
@@ -236,6 +241,15 @@ class Placing:
                 return record
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 1.5, 0.25)
+
+
+def _memory_refusal() -> Refusal:
+    return Refusal(
+        Code.STORE_UNAVAILABLE,
+        "the order store is almost full: it takes no new orders; cancels still go out",
+        outcome=Outcome.NOT_SENT,
+        retry_after_s=10,
+    )
 
 
 def _claim_refusal(claim: Claim, order: NewOrder) -> Refusal:

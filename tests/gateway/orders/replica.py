@@ -32,6 +32,7 @@ from gateway.services import public_throttle
 from gateway.settings import AccountAccess, OrderSettings, Scope
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from tests.gateway.orders.exchange import SYMBOL, Exchange
 
@@ -104,6 +105,7 @@ class Replica:
     cancelling: Cancelling
     resolving: Resolving
     in_flight: InFlight
+    memory: StoreMemory
     sweep: Sweep
     look: FirstLook
     sweeps: Tending
@@ -174,6 +176,7 @@ async def replica(
             )
             if is_ready:
                 await make_ready(records[venue.name])
+            memory = StoreMemory(store)
             try:
                 yield Replica(
                     exchange=exchange,
@@ -195,11 +198,13 @@ async def replica(
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
+                        memory=memory,
                     ),
                     finding=finding,
                     cancelling=Cancelling(markets=markets, records=records, finding=finding, settling=settling),
                     resolving=Resolving(records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
+                    memory=memory,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     look=FirstLook(account, records[venue.name], settling, clock, settings),
                     sweeps=Tending(
