@@ -158,7 +158,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.orphans)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -208,6 +208,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         replica=replica,
         clocks=clocks,
         settings=settings.orders,
+        identities=parts.identities,
     )
     background.start("tending of accounts", tending.run())
     memory = StoreMemory(store)

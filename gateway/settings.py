@@ -61,6 +61,15 @@ class AccountAccess(StrEnum):
     """All of them."""
 
 
+class OrphanPolicy(StrEnum):
+    """What is done about orders at a venue that no record knows."""
+
+    REPORT = "report"
+    IGNORE = "ignore"
+    ADOPT = "adopt"
+    """They get a record, which whoever sees the whole account may cancel by."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -181,6 +190,7 @@ class AccountConfig(_Section):
     """Which of the venue's tiers it is in, where the venue has any: its limits grow with it."""
     foreign_budget: Share = 0
     """The part of its own limits that is left to others who use the same account."""
+    orphans: OrphanPolicy = OrphanPolicy.REPORT
 
 
 class ProfileConfig(_Section):

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """One of our own trades."""
     EPOCH = "epoch"
     """The store begins anew: what happened before it may be missing."""
+    ORPHAN = "orphan"
+    """The venue has an order that none of our records knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,10 @@ class Adoption:
         """
         if is_tombstone(kept):
             left = self._records.tombstone(intent.account, intent.venue_client_id, kept)
+            if left.record.intent.client_order_id is None:  # adopted, and ended before its client named it
+                if difference(intent, left.record.intent) is not None:
+                    raise OtherContent
+                return replace(left.record, intent=intent)
             if not left.is_of(intent.owner, intent.client_order_id):
                 return None
             if not left.is_content(content):
@@ -96,6 +100,19 @@ class Adoption:
         elif known is not None:
             record = await self._settling.take(record, partial(_as_known, known=known))
         return await self._refreshed(client, record)
+
+    async def for_ourselves(self, intent: Intent, kept: bytes, order: VenueOrder) -> None:
+        """Give an orphan a record until its client names it. Safe to repeat. Raises `StoreUnavailable`."""
+        await self._records.adopt(
+            intent,
+            kept=kept,
+            content=b"",
+            nonce=secrets.token_hex(8),
+            created_ms=order.created_time_us // 1_000,
+            now_ms=now_ms(),
+        )
+        if (record := await self._records.get(intent.order_id)) is not None:
+            await self._settling.seen(record, order, SEEN)
 
     async def _refreshed(self, client: str, record: OrderRecord) -> OrderRecord:
         if record.state is not State.LIVE:

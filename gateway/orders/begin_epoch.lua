@@ -16,11 +16,11 @@ local id = server_ids()
 if redis.call("EXISTS", KEYS[1]) == 0 then
   local lost_ms = (ARGV[3] == "1" and known == 0) and 0 or now_ms
   local epoch = string.format("%.0f", math.max(now_us, known + 1))
-  redis.call("HSET", KEYS[1], "epoch", epoch, "steps", 0, "ready", 0, "lost_ms", lost_ms, "server", id)
+  redis.call("HSET", KEYS[1], "epoch", epoch, "steps", 0, "ready", 0, "lost_ms", lost_ms)
   redis.call("XADD", KEYS[2], "MAXLEN", "~", ARGV[4], "*", "kind", "epoch", "owner", "", "epoch", epoch)
 end
 local is = redis.call("HMGET", KEYS[1], "epoch", "steps", "ready", "lost_ms", "server")
 if is[5] ~= id then
-  redis.call("HSET", KEYS[1], "server", id)  -- restarted, with all it had
+  redis.call("HSET", KEYS[1], "server", id, "process", process_id())  -- new, or restarted with all it had
 end
 return { tonumber(is[1]), tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), now_ms }

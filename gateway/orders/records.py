@@ -37,9 +37,12 @@ _ADD_FILL = Script.load("gateway.orders", "add_fill.lua")
 _UPDATE = Script.load("gateway.orders", "update.lua")
 _SHRINK = Script.load("gateway.orders", "shrink.lua")
 _NOTE_SEEN = Script.load("gateway.orders", "note_seen.lua")
+_NOTE_ORPHANS = Script.load("gateway.orders", "note_orphans.lua")
 _ADOPT = Script.load("gateway.orders", "adopt.lua")
 
 _NOTES_AT_ONCE = 200
+_ORPHANS_MAX = 1_000
+_ORPHANS_TTL_MS = 600_000
 _BEGINS_ID = re.compile(rb"[A-Za-z0-9_-]").match
 
 ADOPTED = b"@"
@@ -238,6 +241,21 @@ class Records:
             )
         return noted
 
+    async def note_orphans(self, account: AccountName, orphans: Sequence[VenueOrder]) -> frozenset[str]:
+        """Note the venue's orders that no record knows, in the journal too; answers which are new. Safe to repeat."""
+        named = [part for order in orphans[:_ORPHANS_MAX] for part in (order.venue_order_id, encode_venue_order(order))]
+        new = await self._store.run(
+            _NOTE_ORPHANS,
+            [keys.orphan_orders(self._venue, account), keys.journal(self._venue, account)],
+            [_ORPHANS_TTL_MS, MAX_LENGTH, *named],
+        )
+        return frozenset(order_id.decode() for order_id in new)
+
+    async def orphans(self, account: AccountName) -> list[VenueOrder]:
+        """The orders of the venue that no record knew when it was last compared."""
+        kept = await self._store.command("HVALS", keys.orphan_orders(self._venue, account))
+        return [decode_venue_order(order) for order in kept]
+
     async def seen(self, account: AccountName, client_id: VenueClientId) -> VenueOrder | None:
         """The order as the venue showed it, if no record knows it and it was noted."""
         [kept] = await self.kept_for(account, [client_id])
@@ -251,6 +269,8 @@ class Records:
         `kept` is what its reservation holds. Safe to repeat.
         """
         replaced = kept.removeprefix(ADOPTED).decode() if kept.startswith(ADOPTED) else ""
+        # One that nobody has named keeps room for its client to come.
+        holds = intent.order_id.encode() if intent.client_order_id else ADOPTED + intent.order_id.encode()
         result = Result(unknown_since_ms=now_ms, unknown_cause="the store had lost its record")
         adopted = await self._store.run(
             _ADOPT,
@@ -261,8 +281,9 @@ class Records:
                 keys.pending_orders(self._venue, intent.account),
                 keys.recent_orders(self._venue, intent.account),
                 keys.order(self._venue, replaced or intent.order_id),
+                keys.live_orders(self._venue, intent.account),
             ],
-            [kept, intent.order_id, content, nonce, encode(intent), encode(result), created_ms, replaced],
+            [kept, intent.order_id, content, nonce, encode(intent), encode(result), created_ms, replaced, holds],
         )
         return bool(adopted)
 

@@ -19,6 +19,8 @@ from gateway.errors import Refusal, StoreUnavailable
 from gateway.orders import metrics
 from gateway.orders.first_look import FirstLook
 from gateway.orders.following import Following
+from gateway.orders.identity import Identities
+from gateway.orders.orphans import EVERY_S, Orphans
 from gateway.orders.readiness import Readiness
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -50,6 +52,7 @@ class Tending:
         replica: str,
         clocks: Mapping[VenueName, VenueClock],
         settings: OrderSettings,
+        identities: Identities,
     ):
         self._accounts = accounts
         self._store = store
@@ -58,6 +61,8 @@ class Tending:
         self._replica = replica
         self._clocks = clocks
         self._settings = settings
+        self._identities = identities
+        self._compared_s: dict[AccountName, float] = {}
         self._looks: dict[AccountName, _Attempts] = {}
 
     async def run(self) -> None:
@@ -100,6 +105,8 @@ class Tending:
                 await self._look(account, readiness)
             if is_ours:
                 await Sweep(account, self._store, records, self._settling).once(lost_ms=readiness.lost_ms)
+            if is_ours and readiness.is_ready:
+                await self._compare(account)
         except (StoreUnavailable, VenueError, Refusal) as error:
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts
@@ -119,6 +126,14 @@ class Tending:
         except (VenueError, Refusal) as error:
             attempts.failed()
             _log.warning("venue_not_looked_at", account=account.name, error=str(error))
+
+    async def _compare(self, account: Account) -> None:
+        """Look for orphans, if the last time is long enough ago."""
+        now_s = time.monotonic()
+        if account.at_venue.trading is None or now_s < self._compared_s.get(account.name, 0.0) + EVERY_S:
+            return
+        self._compared_s[account.name] = now_s  # also if it fails: others need the venue's budget
+        await Orphans(account, self._records[account.venue.name], self._settling, self._identities).compare()
 
     async def _follow(self, account: Account) -> None:
         streams = account.at_venue.streams

@@ -145,6 +145,11 @@ def past_orders(venue: VenueName, account: AccountName) -> str:
     return _key(venue, "order", "past", account)
 
 
+def orphan_orders(venue: VenueName, account: AccountName) -> str:
+    """A hash: venue orders that no record knows; lives for ten comparisons with the venue."""
+    return _key(venue, "order", "orphans", account)
+
+
 def sweep_lease(venue: VenueName, account: AccountName) -> str:
     """A string: the replica that sweeps the account's pending orders; lives for a few sweeps."""
     return _key(venue, "order", "sweep", account)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -16,9 +16,9 @@ from gateway.api.bodies import Answer, Page, Plain, Shape, page_of
 from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices, json_body, openapi_body
 from gateway.api.limits import PlanRequest, PlanShape, RuleState, plan_shape, rule_states, seen_by
 from gateway.auth.grants import Client
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.settings import AccountAccess
-from gateway.translation import read_refusal
+from gateway.translation import read_refusal, store_refusal
 
 T = TypeVar("T")
 
@@ -51,6 +51,22 @@ class Position(Shape):
     realized_pnl: Plain | None
     margin_mode: str
     leverage: Plain | None
+
+
+class Orphan(Shape):
+    """An order that no record knows, as the venue showed it when it was last compared."""
+
+    venue: str
+    symbol: str
+    venue_order_id: str
+    venue_client_id: str | None
+    side: str
+    type: str
+    status: str
+    quantity: Plain | None
+    filled_quantity: Plain
+    price: Plain | None
+    created_at: int
 
 
 @router.get("", response_model=Answer[Page[AccountShape]])
@@ -86,6 +102,24 @@ async def positions(
     held, as_of_us = await _read(found, client, found.data.positions)
     shapes = [Position.model_validate(_fields(Position, one)) for one in held]
     return ok(Page[Position], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
+
+
+@router.get("/{account}/orphans", response_model=Answer[Page[Orphan]])
+async def orphans(
+    the: TheServices, client: Reader, account: str, page: PageNumber = 1, limit: PageLimit = 20
+) -> Response:
+    """Orders that rest at the venue and that nobody here placed; only for who sees the whole account."""
+    found = the.accounts.get(account, client)
+    sees_all = client.accounts[found.name] is AccountAccess.ACCOUNT
+    try:
+        orders = await the.records[found.venue.name].orphans(found.name) if sees_all else []
+    except StoreUnavailable as error:
+        raise store_refusal(write=False) from error
+    shapes = [
+        Orphan(**_fields(Orphan, order, created_at=order.created_time_us // 1_000))
+        for order in sorted(orders, key=lambda order: order.created_time_us, reverse=True)
+    ]
+    return ok(Page[Orphan], page_of(shapes, page=page, limit=limit))
 
 
 @router.get("/{account}/rate-limits", response_model=Answer[list[RuleState]])
@@ -138,5 +172,7 @@ def _account(account: Account, client: Client) -> AccountShape:
     return AccountShape(account=account.name, venue=account.venue.name, access=client.accounts[account.name])
 
 
-def _fields(shape: type[Shape], value: models.Balance | models.Position) -> dict[str, object]:
-    return {name: getattr(value, name) for name in shape.model_fields}
+def _fields(
+    shape: type[Shape], value: models.Balance | models.Position | models.VenueOrder, **others: object
+) -> dict[str, Any]:
+    return {name: others[name] if name in others else getattr(value, name) for name in shape.model_fields}

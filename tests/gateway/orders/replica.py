@@ -215,6 +215,7 @@ async def replica(
                         replica=name,
                         clocks=clocks,
                         settings=settings,
+                        identities=identities,
                     ),
                 )
             finally:
