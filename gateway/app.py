@@ -23,7 +23,19 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import (
+    accounts,
+    across,
+    audit,
+    auth,
+    cancel_after,
+    journals,
+    markets,
+    orders,
+    resolve,
+    system,
+    venues,
+)
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -43,6 +55,7 @@ from gateway.orders.in_flight import InFlight
 from gateway.orders.journaling import spell_out
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
@@ -53,6 +66,7 @@ from gateway.renewals import Renewals
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
@@ -105,7 +119,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
+    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit, resolve):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -164,7 +178,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.orphans)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -198,7 +212,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     held = Accounts(_accounts(parts.opened, limiters))
     journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
-    records = {name: Records(store, name, journal_max=journal_max) for name in opened}
+    records = {
+        name: Records(store, name, parts.identities, settings.orders, journal_max=journal_max) for name in opened
+    }
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
@@ -219,7 +235,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         records=records,
         settling=settling,
         replica=replica,
-        lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        clocks=clocks,
+        settings=settings.orders,
+        identities=parts.identities,
     )
     background.start("tending of accounts", tending.run())
     dead_man = DeadMan(
@@ -227,6 +245,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     background.start("withdrawals of orders", withdrawing.run())
     background.start("dead-man switches", dead_man.run())
+    memory = StoreMemory(store)
+    background.start("memory of the store", memory.run())
     journals = Journals(store)
     background.start("journals", journals.run())
     if settings.archive.directory is not None:
@@ -257,14 +277,18 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             sending=Sending(
                 records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
             ),
+            settling=settling,
             identities=parts.identities,
             settings=settings.orders,
             in_flight=in_flight,
+            memory=memory,
         ),
         finding=finding,
         cancelling=cancelling,
         switches=switches,
+        resolving=Resolving(records=records, finding=finding, settling=settling),
         settling=settling,
+        records=records,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

@@ -70,6 +70,15 @@ class AccountAccess(StrEnum):
     """All of them."""
 
 
+class OrphanPolicy(StrEnum):
+    """What is done about orders at a venue that no record knows."""
+
+    REPORT = "report"
+    IGNORE = "ignore"
+    ADOPT = "adopt"
+    """They get a record, which whoever sees the whole account may cancel by."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -190,6 +199,7 @@ class AccountConfig(_Section):
     """Which of the venue's tiers it is in, where the venue has any: its limits grow with it."""
     foreign_budget: Share = 0
     """The part of its own limits that is left to others who use the same account."""
+    orphans: OrphanPolicy = OrphanPolicy.REPORT
 
 
 class ProfileConfig(_Section):
@@ -246,6 +256,16 @@ class OrderSettings(_Section):
     claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)
     """After how long without a word a replica is taken to have died over an order."""
     client_order_id_required: bool = True
+    look_back_ms: int = Field(default=3_600_000, ge=1_000, le=7 * 24 * 3_600_000)
+    """After a loss of the store: how far back the venue's histories are looked through for orders."""
+    assume_none_sent: bool = False
+    """Take an empty Redis at start to mean that no order was sent. Only where the venue starts with us: a sandbox."""
+    stuck_after_ms: int = Field(default=30_000, ge=1_000, le=3_600_000)
+    """After how long of looking an unknown order up in vain its market is held, and people are told."""
+    full_record_ms: int = Field(default=900_000, ge=0, le=86_400_000)
+    """How long after its end an order's record stays whole."""
+    keep_finished_ms: int = Field(default=7 * 24 * 3_600_000, ge=60_000, le=30 * 24 * 3_600_000)
+    """How long a finished order can be asked for, and its client_order_id stands for it."""
 
 
 class FeedConfig(_Section):

@@ -110,6 +110,7 @@ async def public_reader(request: Request, the: TheServices, request_context: The
 Reader = Annotated[Client, Depends(may(Scope.READ))]
 Trader = Annotated[Client, Depends(may(Scope.TRADE))]
 Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
+Admin = Annotated[Client, Depends(may(Scope.ADMIN))]
 PublicReader = Annotated[PublicCaller, Depends(public_reader)]
 
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]

@@ -14,8 +14,9 @@ from gateway.api.limits import PlanRequest
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 from gateway.api.routes.cancel_after import CancelAfter
+from gateway.api.routes.resolve import ResolveOrder
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest, CancelAfter)
+_BODIES = (PlaceOrder, PlanRequest, ResolveOrder, TokenRequest, CancelAfter)
 
 
 def install(app: FastAPI) -> None:

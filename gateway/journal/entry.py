@@ -33,6 +33,10 @@ class Kind(StrEnum):
     """The position in one market is another now."""
     BALANCE = "balance"
     """What is held of one asset is another now."""
+    EPOCH = "epoch"
+    """The store begins anew: what happened before it may be missing."""
+    ORPHAN = "orphan"
+    """The venue has an order that none of our records knows."""
 
 
 @dataclass(frozen=True, slots=True)

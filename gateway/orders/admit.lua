@@ -16,13 +16,14 @@ local function admit(keys, args)
     return { claimed, false, false }
   end
   local order
-  for i = 7, #claim_args, 2 do
+  for i = 10, #claim_args, 2 do
     if claim_args[i] == claimed[2] then
-      order = claim_keys[i - 2]
+      order = claim_keys[i - 3]
     end
   end
-  local send_keys = { order, claim_keys[2] }
-  local send_args = { claim_args[1], claimed[2], claim_args[4], args[#args - 3], args[#args - 2], args[#args - 1] }
+  local send_keys = { order, claim_keys[2], claim_keys[4], claim_keys[5] }
+  local send_args = { claim_args[1], claimed[2], claim_args[4], args[#args - 3], args[#args - 2], args[#args - 1],
+    claim_args[7], claim_args[8], claim_args[9] }
   local answer, version = standing(send_keys, send_args)
   if answer then
     return { claimed, answer, false }

@@ -13,7 +13,7 @@ from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.limiter import Grant, Passage
 from gateway.orders.record import Intent
-from gateway.orders.records import Claim, Records
+from gateway.orders.records import Claim, ClaimAnswer, Records
 from gateway.settings import OrderSettings
 
 
@@ -35,6 +35,10 @@ class Claimed:
     order_id: str
     nonce: str
     admitted: Admitted | None = None
+    kept: bytes = b""
+    """What stands for the candidate that is taken."""
+    candidate: int = 0
+    """Which one is taken."""
 
 
 class Claiming:
@@ -55,21 +59,30 @@ class Claiming:
         self, account: Account, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
     ) -> Claimed:
         """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`."""
-        # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
-        claimed = await self._claim(account, candidates[:1], nonce, content, lease_ms)
+        # Hardly ever is the first one's id at the venue taken, so the others are not spelled out.
+        claimed = await self._claim(account, candidates, nonce, content, lease_ms, spelled_out=1)
         if claimed.claim is Claim.FULL and len(candidates) > 1:
-            claimed = await self._claim(account, candidates[1:], nonce, content, lease_ms)
+            claimed = await self._claim(account, candidates, nonce, content, lease_ms, spelled_out=len(candidates))
         return claimed
 
     async def _claim(
-        self, account: Account, candidates: Sequence[Intent], nonce: str, content: bytes, lease_ms: int
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        *,
+        spelled_out: int,
     ) -> Claimed:
         passage = account.passage(candidates[0].owner)
         if passage is None:
             records = self._records[account.venue.name]
-            claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
-            return Claimed(claim, order_id, nonce)
-        return await self._admit(account, candidates, passage, nonce, content, lease_ms)
+            claimed = await records.claim(
+                candidates, nonce=nonce, content=content, lease_ms=lease_ms, spelled_out=spelled_out
+            )
+            return _claimed(claimed, nonce)
+        return await self._admit(account, candidates, passage, nonce, content, lease_ms, spelled_out)
 
     async def _admit(  # noqa: PLR0917  # private to this class
         self,
@@ -79,6 +92,7 @@ class Claiming:
         nonce: str,
         content: bytes,
         lease_ms: int,
+        spelled_out: int,
     ) -> Claimed:
         window_ms = send_window_ms(account, self._settings)
         admission = await self._records[account.venue.name].admit(
@@ -90,14 +104,19 @@ class Claiming:
             clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
             window_ms=window_ms,
             lease_ms=self._settings.claim_lease_ms,
+            spelled_out=spelled_out,
         )
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave
         if grant is None or leave is None or leave.send_ms is None:
-            return Claimed(admission.claim, admission.order_id, nonce)
+            return _claimed(admission.claimed, nonce)
         send_time = SendTime(leave.send_ms, window_ms)
         admitted = Admitted(passage.call, grant, send_time, leave.version)
-        return Claimed(admission.claim, admission.order_id, nonce, admitted)
+        return _claimed(admission.claimed, nonce, admitted)
+
+
+def _claimed(answer: ClaimAnswer, nonce: str, admitted: Admitted | None = None) -> Claimed:
+    return Claimed(answer.claim, answer.order_id, nonce, admitted, answer.kept, answer.candidate)
 
 
 def send_window_ms(account: Account, settings: OrderSettings) -> int:

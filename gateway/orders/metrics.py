@@ -19,6 +19,11 @@ FOREIGN_EVENTS = Counter(
     "crossgate_foreign_order_events_total", "Events of orders that none of our records knows", ["account"]
 )
 PENDING = Gauge("crossgate_orders_pending", "Orders of an account that wait to be settled", ["account"])
+HOLDING = Gauge("crossgate_orders_holding", "Stuck orders of an account: each holds its market", ["account"])
+STUCK_ORDERS = Counter("crossgate_orders_stuck_total", "Orders that were looked up in vain for too long", ["account"])
+READY = Gauge("crossgate_account_ready", "Whether the account takes new orders", ["account"])
+ORPHANS = Gauge("crossgate_orphan_orders", "Orders at the venue that none of our records knows", ["account"])
+DUPLICATES = Gauge("crossgate_duplicate_orders", "Client ids under which more than one order rests", ["account"])
 SEND_SECONDS = Histogram(
     "crossgate_order_send_seconds",
     "From claim to settled, the limiter's wait included",

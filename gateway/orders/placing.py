@@ -7,7 +7,7 @@ client that hangs up does not stop its order.
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,20 +18,30 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders.adoption import Adoption, OtherContent
 from gateway.orders.claiming import Claimed, Claiming
+from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
 from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
-from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
+from gateway.orders.reservation import stands_without_record
+from gateway.orders.sending import (
+    Sending,
+    clock_refusal,
+    hindrance_refusal,
+    order_request,
+    valid_until_passed,
+    wait_s,
+)
+from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
+from gateway.store.memory import StoreMemory
 from gateway.translation import store_refusal, write_refusal
 
 _log = structlog.get_logger()
-
-_SALTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +62,22 @@ class Placing:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
+        settling: Settling,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
+        memory: StoreMemory,
     ):
         self._accounts = accounts
         self._markets = markets
         self._records = records
         self._clocks = clocks
         self._sending = sending
+        self._settling = settling
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
+        self._memory = memory
         self._claiming = Claiming(records=records, clocks=clocks, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
@@ -77,9 +91,7 @@ class Placing:
             valid_until_ms = now_ms + self._settings.valid_for_ms
         if valid_until_ms <= now_ms:
             raise valid_until_passed()
-        intents = tuple(
-            self._intent(client, account, market, order, valid_until_ms, salt=salt) for salt in range(_SALTS)
-        )
+        intents = self._intents(client, account, market, order, valid_until_ms)
         try:
             account.trading.encode(order_request(intents[0], market))
         except NotSupported as error:
@@ -96,6 +108,8 @@ class Placing:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
                 raise clock_refusal(account.venue.name)
+            if self._memory.is_short:
+                raise _memory_refusal()
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
@@ -107,14 +121,20 @@ class Placing:
             result = await asyncio.shield(task)
             if isinstance(result, OrderRecord):
                 return Placed(result, is_new=True)
-            if result.claim is not Claim.EXISTS:
-                raise _claim_refusal(result.claim, order)
             try:
-                record = await self._when_settled(self._records[account.venue.name], result.order_id)
+                record = await self._behind(client, account, intents, result, content)
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
-            if record is not None:  # else it was never sent after all, and the id is free
+            except OtherContent as error:
+                raise _claim_refusal(Claim.CONFLICT, order) from error
+            if record is not None:
                 return Placed(record, is_new=False)
+            if result.claim is Claim.TAKEN and len(intents) > 1:  # by another id, whose venue's id is the same
+                intents = intents[: result.candidate] + intents[result.candidate + 1 :]
+            elif result.claim in {Claim.NOT_READY, Claim.LOST, Claim.HELD}:
+                raise hindrance_refusal(result.claim, intents[0], result.order_id)
+            elif result.claim is not Claim.EXISTS:  # which was never sent after all, and the id is free
+                raise _claim_refusal(result.claim, order)
 
     async def _claim_and_send(
         self, account: Account, market: Market, order: NewOrder, intents: tuple[Intent, ...], content: bytes
@@ -136,6 +156,21 @@ class Placing:
         intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
         return await self._sending.send(account, market, order, intent, claimed)
 
+    async def _behind(
+        self, client: Client, account: Account, intents: Sequence[Intent], claimed: Claimed, content: bytes
+    ) -> OrderRecord | None:
+        """The order that the id was accepted for, if there is one.
+
+        Raises `OtherContent` and `StoreUnavailable`.
+        """
+        records = self._records[account.venue.name]
+        if claimed.claim is Claim.EXISTS:
+            return await self._when_settled(records, claimed.order_id)
+        if claimed.claim is Claim.TAKEN:
+            adoption = Adoption(account, records, self._settling)
+            return await adoption.of(client.name, intents[claimed.candidate], claimed.kept, content)
+        return None
+
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.
 
@@ -150,6 +185,9 @@ class Placing:
         try:
             known = await records.accepted(account.name, client.name, order.client_order_id)
             if known is None:
+                if (placed := await self._placed_without_record(client, account, market, order)) is not None:
+                    return placed
+                await self._check_not_lost(account, market, client, order)
                 return None
             order_id, content = known
             if content != order.content_hash(market):
@@ -159,33 +197,61 @@ class Placing:
             raise store_refusal(write=True) from error
         return None if record is None else Placed(record, is_new=False)
 
-    def _intent(
-        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int, *, salt: int
-    ) -> Intent:
+    async def _check_not_lost(self, account: Account, market: Market, client: Client, order: NewOrder) -> None:
+        """Until the venue was looked through after a loss, nobody can say that an order was not sent."""
+        readiness = await self._records[account.venue.name].readiness.see(account.name)
+        if readiness.lost_ms and not readiness.is_ready:
+            [intent, *_] = self._intents(client, account, market, order, 0)
+            raise hindrance_refusal(Claim.LOST, intent)
+
+    async def _placed_without_record(
+        self, client: Client, account: Account, market: Market, order: NewOrder
+    ) -> Placed | None:
+        """The same for an order that has ended, or was only seen at the venue."""
+        records, content = self._records[account.venue.name], order.content_hash(market)
+        intents = self._intents(client, account, market, order, order.valid_until_ms or 0)
+        held = await records.kept_for(account.name, [intent.venue_client_id for intent in intents])
+        for intent, kept in zip(intents, held, strict=True):
+            if kept is None or not stands_without_record(kept):
+                continue
+            try:
+                record = await Adoption(account, records, self._settling).of(client.name, intent, kept, content)
+            except OtherContent as error:
+                raise _claim_refusal(Claim.CONFLICT, order) from error
+            if record is not None:
+                return Placed(record, is_new=False)
+        return None
+
+    def _intents(
+        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int
+    ) -> tuple[Intent, ...]:
+        """The order under each of the venue's client ids that it can have."""
         venue = account.venue.name
-        digest = self._identities.client_id_digest(venue, account.name, client.name, order.client_order_id, salt)
-        venue_client_id = account.trading.client_id(digest)
-        identity = OrderIdentity(venue, account.name, market.symbol, client.name, venue_client_id)
-        return Intent(
-            order_id=self._identities.order_id(identity),
-            venue=venue,
-            account=account.name,
-            owner=client.name,
-            symbol=market.symbol,
-            client_order_id=order.client_order_id,
-            venue_client_id=venue_client_id,
-            side=order.side,
-            type=order.type,
-            quantity=order.quantity,
-            quote_quantity=order.quote_quantity,
-            price=order.price,
-            time_in_force=order.effective_time_in_force,
-            reduce_only=order.reduce_only,
-            self_trade_prevention=order.self_trade_prevention,
-            labels=order.labels,
-            cancel_if_unknown=order.cancel_if_unknown,
-            valid_until_ms=valid_until_ms,
-            options=order.options,
+        ids = venue_client_ids(self._identities, account, client.name, order.client_order_id)
+        identities = (OrderIdentity(venue, account.name, market.symbol, client.name, one) for one in ids)
+        return tuple(
+            Intent(
+                order_id=self._identities.order_id(identity),
+                venue=venue,
+                account=account.name,
+                owner=client.name,
+                symbol=market.symbol,
+                client_order_id=order.client_order_id,
+                venue_client_id=identity.venue_client_id,
+                side=order.side,
+                type=order.type,
+                quantity=order.quantity,
+                quote_quantity=order.quote_quantity,
+                price=order.price,
+                time_in_force=order.effective_time_in_force,
+                reduce_only=order.reduce_only,
+                self_trade_prevention=order.self_trade_prevention,
+                labels=order.labels,
+                cancel_if_unknown=order.cancel_if_unknown,
+                valid_until_ms=valid_until_ms,
+                options=order.options,
+            )
+            for identity in identities
         )
 
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:
@@ -201,6 +267,16 @@ class Placing:
                 return record
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 1.5, 0.25)
+
+
+def _memory_refusal() -> Refusal:
+    return Refusal(
+        Code.STORE_UNAVAILABLE,
+        "the memory of the order store is almost used up (crossgate_store_memory_share): it takes no new orders until "
+        "there is more; cancels still go out, and what was sent is seen through",
+        outcome=Outcome.NOT_SENT,
+        retry_after_s=10,
+    )
 
 
 def _claim_refusal(claim: Claim, order: NewOrder) -> Refusal:

@@ -14,6 +14,7 @@ import structlog
 from adapters.contract import BeginSend, SendTime
 from adapters.errors import (
     DefiniteNo,
+    EchoMismatch,
     GrantExpired,
     InsufficientBalance,
     NeverSent,
@@ -85,6 +86,10 @@ class Sending:
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
+            if leave.hindrance is not None:
+                refusal = hindrance_refusal(leave.hindrance, intent, leave.held_by)
+                refusal.outcome = Outcome.NOT_SENT  # its record is here, and says so
+                raise refusal
             if leave.send_ms is None:
                 raise valid_until_passed() if leave.expired else _taken_over()
             record = replace(
@@ -233,7 +238,9 @@ def _refused_by_venue(error: DefiniteNo) -> Step:
 
 
 def _lost(error: VenueError) -> Step:
-    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms())
+    # An answer that shows another order than was sent is nothing that looking again will settle by itself.
+    is_stuck = isinstance(error, EchoMismatch)
+    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms(), is_stuck=is_stuck)
 
 
 def valid_until_passed() -> Refusal:
@@ -254,6 +261,30 @@ def clock_refusal(venue: VenueName) -> Refusal:
         outcome=Outcome.NOT_SENT,
         venue=venue,
         retry_after_s=1,
+    )
+
+
+def hindrance_refusal(why: Claim, intent: Intent, held_by: str = "") -> Refusal:
+    """The answer to an order of an account that is not ready, or of a market that a stuck order holds."""
+    if why is Claim.HELD:
+        return Refusal(
+            Code.ACCOUNT_HELD,
+            f"{intent.symbol} on {intent.account} is held by the order {held_by}: what became of it at {intent.venue} "
+            "cannot be found out. Look it up there and settle it with "
+            f"POST /v1/admin/orders/{held_by}/resolve; cancels and other markets are not held",
+            outcome=Outcome.NOT_SENT,
+            venue=intent.venue,
+            details={"order_id": held_by},
+        )
+    return Refusal(
+        Code.ACCOUNT_NOT_READY,
+        f"{intent.account} takes no new orders until {intent.venue} has been looked through for the orders there; "
+        "repeat this with the same client_order_id, which answers with the order if it was sent before; GET "
+        "/v1/system/status shows when the account is ready",
+        # What the store has lost may be this very order.
+        outcome=Outcome.UNKNOWN if why is Claim.LOST else Outcome.NOT_SENT,
+        venue=intent.venue,
+        retry_after_s=2,
     )
 
 

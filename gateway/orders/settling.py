@@ -12,6 +12,7 @@ from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import StoreUnavailable
 from gateway.orders import lifecycle
+from gateway.orders.content import difference
 from gateway.orders.evidence import gather
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Added, Records
@@ -61,7 +62,7 @@ class Settling:
                     "order_not_written", order_id=record.intent.order_id, state=following.state, error=str(error)
                 )
                 return following
-            if current is None:
+            if current is None or current == record:  # gone, or only what is left of it: nothing can be written
                 return following
             record = current
 
@@ -115,8 +116,23 @@ class Settling:
         )
 
     async def seen(self, record: OrderRecord, order: VenueOrder, source: str) -> OrderRecord:
-        """Settle an order by what the venue showed of it."""
-        return await self.take(record, lambda current: lifecycle.seen(current, order, source=source))
+        """Settle an order by what the venue showed of it.
+
+        One that is stuck only if that is the order that was meant: the venue may have answered with another.
+        """
+
+        def step(current: OrderRecord) -> OrderRecord:
+            if current.result.is_stuck and difference(current.intent, order) is not None:
+                return current
+            return lifecycle.seen(current, order, source=source)
+
+        return await self.take(record, step)
+
+    def is_overdue(self, record: OrderRecord) -> bool:
+        """Whether an unknown order has been looked up in vain for too long."""
+        since_ms = record.created_ms if record.send_ms is None else record.send_ms
+        clock = self._clocks[record.intent.venue]
+        return clock.venue_time_ms() > since_ms + self._settings.stuck_after_ms
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """One of an order's trades: counted once, however often it is told. Raises `StoreUnavailable`."""

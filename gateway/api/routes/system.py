@@ -7,7 +7,7 @@ from gateway import __version__
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, Shape
 from gateway.api.context import now_ms
-from gateway.api.deps import TheServices
+from gateway.api.deps import TheContext, TheServices
 from gateway.services import Services
 
 router = APIRouter(tags=["system"], responses=ERRORS)
@@ -36,6 +36,13 @@ class VenueStatus(Shape):
     streams: StreamStatus
 
 
+class AccountStatus(Shape):
+    account: str
+    venue: str
+    is_ready: bool
+    """Whether it takes new orders: its venue was looked through since the store began to know it."""
+
+
 class Status(Shape):
     status: str
     """`ok`, `degraded` or `draining`."""
@@ -43,6 +50,8 @@ class Status(Shape):
     replica: str
     store: StoreStatus
     venues: list[VenueStatus]
+    accounts: list[AccountStatus]
+    """Those granted to whoever asks."""
     problems: list[str]
 
 
@@ -53,8 +62,8 @@ async def time() -> Response:
 
 
 @router.get("/v1/system/status", response_model=Answer[Status])
-async def status(the: TheServices) -> Response:
-    """Venues, streams and Redis, as this replica sees them."""
+async def status(the: TheServices, request_context: TheContext) -> Response:
+    """Venues, streams, Redis and the caller's accounts, as this replica sees them."""
     problems = _problems(the)
     streams = the.feeds.state().venues
     return ok(
@@ -72,6 +81,11 @@ async def status(the: TheServices) -> Response:
                     streams=StreamStatus(owner=streams[name].owner, is_connected=streams[name].is_connected),
                 )
                 for name in the.venues
+            ],
+            accounts=[
+                AccountStatus(account=account.name, venue=account.venue.name, is_ready=the.is_ready(account))
+                for account in the.accounts.all()
+                if request_context.client is not None and account.name in request_context.client.accounts
             ],
             problems=problems,
         ),
@@ -107,6 +121,9 @@ def _problems(the: Services) -> list[str]:
             problems.append(f"{name} has not told its markets yet")
         if not the.clocks[name].is_measured:
             problems.append(f"the clock of {name} has not been measured: no orders there")
+        waiting = [one for one in the.accounts.all() if one.venue.name == name and not the.is_ready(one)]
+        if waiting:
+            problems.append(f"{len(waiting)} accounts at {name} take no new orders until it has been looked through")
     return problems
 
 

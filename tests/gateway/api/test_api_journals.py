@@ -11,7 +11,6 @@ from adapters.models import AccountName, Fill, Liquidity, VenueName
 from gateway.journal import EVERYBODY
 from gateway.journal.archive_files import entries_in
 from gateway.orders.record import OrderRecord
-from gateway.orders.records import Records
 from gateway.store import keys
 from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, fresh_id
@@ -121,7 +120,7 @@ async def test_a_cursor_that_was_cut_or_never_was_is_refused(gateway: Running) -
 async def test_fills_are_listed_with_the_order_they_belong_to(gateway: Running) -> None:
     start = await newest(gateway)
     placed = (await gateway.place()).json()["data"]
-    records = Records(gateway.services.store, V)
+    records = gateway.services.records[V]
     record = await records.get(placed["order_id"])
     assert record is not None
     await records.add_fill(record, fill_of(record))

@@ -17,12 +17,14 @@ from gateway.orders.cancelling import Cancelling
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.first_look import FirstLook
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
@@ -33,6 +35,7 @@ from gateway.services import public_throttle
 from gateway.settings import AccountAccess, OrderSettings, Scope
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from tests.gateway.orders.exchange import SYMBOL, Exchange
 
@@ -47,6 +50,7 @@ QUICK = OrderSettings.model_construct(
     valid_for_ms=5_000,
     claim_lease_ms=400,
     client_order_id_required=True,
+    assume_none_sent=True,
 )
 
 
@@ -106,8 +110,11 @@ class Replica:
     switches: DeadManSwitches
     withdrawing: Withdrawing
     dead_man: DeadMan
+    resolving: Resolving
     in_flight: InFlight
+    memory: StoreMemory
     sweep: Sweep
+    look: FirstLook
     sweeps: Tending
 
     @property
@@ -140,7 +147,7 @@ class Replica:
 
     async def keys_of_orders(self) -> set[str]:
         found = await self.store.command("KEYS", f"cg:{{{self.venue}}}:order:*")
-        return {key.decode().split(":order:")[1].partition(":")[0] for key in found}
+        return {key.decode().split(":order:")[1].partition(":")[0] for key in found} - {"readiness"}
 
 
 @asynccontextmanager
@@ -152,6 +159,7 @@ async def replica(
     name: str = "a",
     is_clock_measured: bool = True,
     limiter_settings: LimiterSettings = UNSPENT,
+    is_ready: bool = True,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -167,8 +175,9 @@ async def replica(
             tokens = TokenVault(KEY).cache(venue.name, ACCOUNT, clock)
             account = Account(ACCOUNT, venue, exchange.open(ACCOUNT), limiter, tokens)
             accounts = Accounts([account])
-            records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
+            records = {venue.name: Records(store, venue.name, identities, settings)}
+            clocks = {venue.name: clock}
             settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
@@ -183,6 +192,9 @@ async def replica(
                 settling=settling,
             )
             switches = {venue.name: DeadManSwitches(store, venue.name)}
+            if is_ready:
+                await make_ready(records[venue.name])
+            memory = StoreMemory(store)
             try:
                 yield Replica(
                     exchange=exchange,
@@ -206,9 +218,11 @@ async def replica(
                             withdrawing=withdrawing,
                             settings=settings,
                         ),
+                        settling=settling,
                         identities=identities,
                         settings=settings,
                         in_flight=in_flight,
+                        memory=memory,
                     ),
                     finding=finding,
                     cancelling=cancelling,
@@ -221,14 +235,32 @@ async def replica(
                         identities=identities,
                         withdrawing=withdrawing,
                     ),
+                    resolving=Resolving(records=records, finding=finding, settling=settling),
                     in_flight=in_flight,
+                    memory=memory,
                     sweep=Sweep(account, store, records[venue.name], settling),
-                    sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
+                    look=FirstLook(account, records[venue.name], settling, clock, settings),
+                    sweeps=Tending(
+                        accounts,
+                        store=store,
+                        records=records,
+                        settling=settling,
+                        replica=name,
+                        clocks=clocks,
+                        settings=settings,
+                        identities=identities,
+                    ),
                 )
             finally:
                 await in_flight.drain(0)
                 for task in background:
                     task.cancel()
+
+
+async def make_ready(records: Records, account: AccountName = ACCOUNT) -> None:
+    """As if the venue had been looked at."""
+    seen = await records.readiness.see(account)
+    assert await records.readiness.make_ready(account, seen.epoch)
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
