@@ -15,7 +15,7 @@ from gateway.journal import CursorExpired, Journals
 from gateway.orders.record import State
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange
-from tests.gateway.orders.replica import ACCOUNT, BOT, QUICK, Replica, limit_order, market_order, replica
+from tests.gateway.orders.replica import ACCOUNT, BOT, QUICK, Replica, limit_order, market_order, replica, until
 from tests.redis_process import RedisProcess, eventually
 
 
@@ -45,6 +45,7 @@ async def test_a_new_account_takes_no_orders_before_its_venue_was_looked_at(
     orders_redis: RedisProcess, exchange: Exchange
 ) -> None:
     async with replica(orders_redis.url, exchange, is_ready=False) as on:
+        await on.records.readiness.see(ACCOUNT)
         refusal = await refused(on)
         assert (refusal.code, refusal.outcome) == (Code.ACCOUNT_NOT_READY, Outcome.NOT_SENT)
         await look(on)
@@ -63,6 +64,22 @@ async def test_after_a_loss_nothing_goes_out_before_what_was_sent_must_show(one:
     assert await one.look.make(due)
     assert one.exchange.reads == ["resting", "history", "fills"]
     assert (await one.placing.place(BOT, limit_order("two"))).is_new
+
+
+async def test_after_a_loss_nobody_is_told_that_an_order_was_not_sent(one: Replica) -> None:
+    """Not even one that could not be sent now: it may have been."""
+    await one.placing.place(BOT, limit_order())
+    soon_ms = one.exchange.now_ms + 150
+    await one.placing.place(BOT, limit_order("soon", valid_until_ms=soon_ms))
+    await until(lambda: one.exchange.now_ms > soon_ms)
+    await forget(one)
+    for order in (limit_order(), limit_order("soon", valid_until_ms=soon_ms)):
+        with pytest.raises(Refusal) as caught:
+            await one.placing.place(BOT, order)
+        assert (caught.value.code, caught.value.outcome) == (Code.ACCOUNT_NOT_READY, Outcome.UNKNOWN)
+    await look(one)
+    for order in (limit_order(), limit_order("soon", valid_until_ms=soon_ms)):
+        assert not (await one.placing.place(BOT, order)).is_new
 
 
 async def test_a_bot_that_repeats_all_its_ids_after_a_loss_places_nothing_twice(one: Replica) -> None:
@@ -150,6 +167,7 @@ async def test_an_order_on_its_way_when_the_store_is_lost_is_found_by_the_look(o
     assert len(one.exchange.arrivals) == 1
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_a_claim_whose_store_is_lost_before_its_send_is_not_sent(one: Replica) -> None:
     async def lose_everything() -> None:
         await forget(one)

@@ -102,6 +102,7 @@ async def test_what_the_venue_shows_after_all_frees_the_market(on: Replica) -> N
     assert (await on.placing.place(BOT, limit_order("two"))).is_new
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_an_order_waiting_for_its_turn_is_not_sent_into_a_held_market(on: Replica) -> None:
     async def get_stuck() -> None:
         on.exchange.before_begin_send = nothing
