@@ -475,9 +475,10 @@ class Records:
 
         Only those after `before` in that order, and accepted at or after `since_ms`.
         """
-        whole = self._whole_ones(account, count=count, before=before, since_ms=since_ms)
-        past = self.past.newest(account, count=count, before=before, since_ms=since_ms)
-        return sorted({*await whole, *await past}, reverse=True)[:count]
+        # In this order: one that is shrunk meanwhile is among the past ones, or among both.
+        whole = await self._whole_ones(account, count=count, before=before, since_ms=since_ms)
+        past = await self.past.newest(account, count=count, before=before, since_ms=since_ms)
+        return sorted({*whole, *past}, reverse=True)[:count]
 
     async def _whole_ones(
         self, account: AccountName, *, count: int, before: Place | None, since_ms: int
