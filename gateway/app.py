@@ -286,7 +286,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         finding=finding,
         cancelling=cancelling,
         switches=switches,
-        resolving=Resolving(records=records, finding=finding, settling=settling),
+        resolving=Resolving(records=records, identities=parts.identities, settling=settling),
         settling=settling,
         records=records,
         in_flight=in_flight,

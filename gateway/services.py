@@ -17,6 +17,7 @@ from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
+from gateway.orders.readiness import Readiness
 from gateway.orders.records import Records
 from gateway.orders.resolving import Resolving
 from gateway.orders.settling import Settling
@@ -59,9 +60,13 @@ class Services:
     market_reads: MarketReads
     journals: Journals
 
+    def readiness(self, account: Account) -> Readiness | None:
+        """How the account stood when this replica last looked."""
+        return self.records[account.venue.name].readiness.last.get(account.name)
+
     def is_ready(self, account: Account) -> bool:
         """Whether the account takes new orders, as this replica last saw it."""
-        last = self.records[account.venue.name].readiness.last.get(account.name)
+        last = self.readiness(account)
         return last is not None and last.is_ready
 
     def public_throttle(self, venue: VenueName, client: str, max_wait_s: float | None) -> Throttle:

@@ -1,10 +1,11 @@
 -- How an account stands. A store without a word on it, or that may lack what was written last, begins a new epoch. Safe
 -- to run twice: the second finds the first one's.
 --
--- KEYS  1 readiness · 2 the account's journal
+-- KEYS  1 readiness · 2 the account's journal · 3 held
 -- ARGV  1 epoch and 2 steps the asker remembers (0: nothing) · 3 whether nothing can have been lost (1) · 4 about how
 --       many entries the journal keeps
--- Answer  {epoch, steps, ready, when the loss was noticed in ms (0: nothing was lost), now ms}
+-- Answer  {epoch, steps, ready, when the loss was noticed in ms (0: nothing was lost), now ms, stuck orders and the
+--         symbols they hold}
 
 local t = redis.call("TIME")
 local now_us = t[1] * 1000000 + t[2]
@@ -24,4 +25,4 @@ local is = redis.call("HMGET", KEYS[1], "epoch", "steps", "ready", "lost_ms", "s
 if is[5] ~= id then
   redis.call("HSET", KEYS[1], "server", id, "process", process_id())  -- new, or restarted with all it had
 end
-return { tonumber(is[1]), tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), now_ms }
+return { tonumber(is[1]), tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), now_ms, redis.call("HGETALL", KEYS[3]) }

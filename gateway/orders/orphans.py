@@ -1,21 +1,20 @@
-"""Orphans: orders that rest at the venue and that no record knows.
+"""Orphans: orders that rest at the venue and that no record knows, or whose record says that they have ended.
 
-Somebody placed them past the gateway, or the store has lost them. They are compared now and then; what is done about
-them, the account's configuration says.
+Somebody placed them past the gateway, or the store has lost them, or what ended them here was wrong. They are compared
+now and then; what is done about them, the account's configuration says.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import structlog
 
 from adapters.contract import CallKind
-from adapters.models import VenueOrder
+from adapters.models import VenueClientId, VenueOrder
 from gateway.accounts import Account
 from gateway.orders import metrics
 from gateway.orders.adoption import Adoption
 from gateway.orders.identity import Identities, OrderIdentity
-from gateway.orders.record import from_venue
+from gateway.orders.record import State, from_venue
 from gateway.orders.records import Records
 from gateway.orders.reservation import is_seen
 from gateway.orders.settling import Settling
@@ -27,6 +26,8 @@ OURSELVES = "crossgate"
 """Owner of what was adopted, and our own name as a client of the limiter."""
 
 EVERY_S = 60.0
+_ENDED_MS = 60_000
+"""How long ago an order must have ended here before it is told of that it still rests: the answer may be older."""
 
 
 class Orphans:
@@ -74,7 +75,15 @@ class Orphans:
             if order.venue_client_id is None
             or (left := kept[order.venue_client_id]) is None
             or is_seen(left)  # seen before, and still nobody's
+            or await self._has_long_ended(order.venue_client_id)
         ]
+
+    async def _has_long_ended(self, client_id: VenueClientId) -> bool:
+        """Whether our record of an order that rests says that it has ended, and did not just now."""
+        record = await self._records.reserved(self._account.name, client_id)
+        if record is None or record.state is not State.DONE:
+            return False
+        return record.updated_ms < await self._records.now_ms() - _ENDED_MS
 
     async def _adopt(self, order: VenueOrder) -> None:
         """Give it a record of our own; without a client id it could not be cancelled, so it is only reported."""
@@ -90,14 +99,25 @@ class Orphans:
         await Adoption(self._account, self._records, self._settling).for_ourselves(intent, kept, order)
 
     def _report_duplicates(self, resting: Sequence[VenueOrder]) -> None:
-        """Two orders that rest under one client id: one of them should not be there."""
-        counts = Counter(order.venue_client_id for order in resting if order.venue_client_id is not None)
-        duplicates = [client_id for client_id, count in counts.items() if count > 1]
+        """Orders that rest under one client id, and neither came of the other: one of them should not be there."""
+        together: dict[VenueClientId, list[VenueOrder]] = {}
+        for order in resting:
+            if order.venue_client_id is not None:
+                together.setdefault(order.venue_client_id, []).append(order)
+        duplicates = {client_id: orders for client_id, orders in together.items() if _origins(orders) > 1}
         metrics.DUPLICATES.labels(self._account.name).set(len(duplicates))
-        for client_id in duplicates:
+        for client_id, orders in duplicates.items():
             _log.error(
                 "order_duplicated",
                 account=self._account.name,
                 venue_client_id=client_id,
-                venue_order_ids=[order.venue_order_id for order in resting if order.venue_client_id == client_id],
+                venue_order_ids=[order.venue_order_id for order in orders],
             )
+
+
+def _origins(orders: Sequence[VenueOrder]) -> int:
+    """How many sends they came of: a trigger that fires leaves its client id to the order that takes its place."""
+    ids = {order.venue_order_id for order in orders}
+    return len(
+        {order.related_order_id or order.venue_order_id for order in orders if order.related_order_id not in ids}
+    )

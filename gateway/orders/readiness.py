@@ -29,6 +29,8 @@ class Readiness:
     lost_ms: int
     """When it was noticed that the store had lost what it knew; 0: it never had anything to lose."""
     now_ms: int
+    held: Mapping[str, str]
+    """Stuck orders, and the symbols they hold."""
 
 
 class AccountsReadiness:
@@ -57,13 +59,19 @@ class AccountsReadiness:
 
     async def see(self, account: AccountName) -> Readiness:
         """How the account stands now. Safe to repeat. Raises `StoreUnavailable`."""
-        epoch, steps, ready, lost_ms, now_ms = await self._store.run(
+        epoch, steps, ready, lost_ms, now_ms, held = await self._store.run(
             _BEGIN_EPOCH,
-            [keys.readiness(self._venue, account), keys.journal(self._venue, account)],
+            [
+                keys.readiness(self._venue, account),
+                keys.journal(self._venue, account),
+                keys.held_orders(self._venue, account),
+            ],
             [*self.progress(account), int(self._assume_none_sent), self._journal_max],
         )
         self.learn(account, epoch, steps)
-        found = self._last[account] = Readiness(epoch, bool(ready), lost_ms, now_ms)
+        texts = [text.decode() for text in held]
+        stuck = dict(zip(texts[::2], texts[1::2], strict=True))
+        found = self._last[account] = Readiness(epoch, bool(ready), lost_ms, now_ms, stuck)
         return found
 
     async def make_ready(self, account: AccountName, epoch: int) -> bool:

@@ -405,10 +405,13 @@ class Records:
         at_ms = await self._store.command("GET", keys.journal_checkpoint(self._venue, account))
         return None if at_ms is None else int(at_ms)
 
+    async def now_ms(self) -> int:
+        """Redis' time."""
+        return await self._store.time_us() // 1_000
+
     async def set_checkpoint(self, account: AccountName) -> None:
         """The account's stream is being followed now."""
-        now_ms = (await self._store.time_us()) // 1_000
-        await self._store.command("SET", keys.journal_checkpoint(self._venue, account), now_ms)
+        await self._store.command("SET", keys.journal_checkpoint(self._venue, account), await self.now_ms())
 
     async def look_again(self, account: AccountName, order_id: str, at_ms: int) -> None:
         """Put off looking for an order that is still pending until `at_ms` by Redis' clock."""
@@ -443,10 +446,6 @@ class Records:
         name = keys.client_order(self._venue, account, owner, client_order_id)
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
-
-    async def count_held(self, account: AccountName) -> int:
-        """How many stuck orders hold their markets."""
-        return int(await self._store.command("HLEN", keys.held_orders(self._venue, account)))
 
     async def shrink(self, account: AccountName, now_ms: int, *, count: int = 200) -> int:
         """Shrink finished orders that have been whole for long enough, `count` at most; answers how many it looked at.

@@ -11,7 +11,8 @@ from adapters.models import OrderStatus, VenueName, VenueOrderId
 from gateway.auth.grants import Client
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle
-from gateway.orders.finding import Finding, order_not_found
+from gateway.orders.finding import order_not_found
+from gateway.orders.identity import Identities
 from gateway.orders.record import OrderRecord, Result, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -46,19 +47,21 @@ class Resolution:
 class Resolving:
     """Settles stuck orders by hand."""
 
-    def __init__(self, *, records: Mapping[VenueName, Records], finding: Finding, settling: Settling):
+    def __init__(self, *, records: Mapping[VenueName, Records], identities: Identities, settling: Settling):
         self._records = records
-        self._finding = finding
+        self._identities = identities
         self._settling = settling
 
     async def resolve(self, client: Client, order_id: str, resolution: Resolution) -> OrderRecord:
         """Settle the order as they say; who did it stands in its evidence. Safe to repeat.
 
-        Raises `Refusal`: no such order for this client, one that is not stuck, or a fate it cannot have had.
+        Raises `Refusal`: no such order, one that is not stuck, or a fate it cannot have had. Whose order it is does not
+        matter: the scope is all it needs.
         """
-        identity, _ = self._finding.find(client, order_id)
+        identity = self._identities.read(order_id)
+        records = None if identity is None else self._records.get(identity.venue)
         try:
-            record = await self._records[identity.venue].get(order_id)
+            record = None if records is None else await records.get(order_id)
         except StoreUnavailable as error:
             raise store_refusal(write=True) from error
         if record is None:
@@ -75,6 +78,8 @@ class Resolving:
         settled = await self._settling.take(
             record, lambda current: lifecycle.resolved(current, result, is_final=is_final)
         )
+        if settled.version == record.version:  # the store has gone, and nothing was written
+            raise store_refusal(write=True)
         _log.warning(
             "order_resolved",
             order_id=order_id,

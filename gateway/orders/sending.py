@@ -27,6 +27,7 @@ from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
 from gateway.orders.claiming import Admitted, Claimed, send_window_ms
+from gateway.orders.identity import spelled_out
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
 from gateway.orders.records import Claim, Records
@@ -267,14 +268,18 @@ def clock_refusal(venue: VenueName) -> Refusal:
 def hindrance_refusal(why: Claim, intent: Intent, held_by: str = "") -> Refusal:
     """The answer to an order of an account that is not ready, or of a market that a stuck order holds."""
     if why is Claim.HELD:
+        is_own = (
+            spelled_out(held_by).owner == intent.owner
+        )  # else whose it is, which the id says, is not for all to know
+        which = f"the order {held_by}" if is_own else "another client's order"
         return Refusal(
             Code.ACCOUNT_HELD,
-            f"{intent.symbol} on {intent.account} is held by the order {held_by}: what became of it at {intent.venue} "
-            "cannot be found out. Look it up there and settle it with "
-            f"POST /v1/admin/orders/{held_by}/resolve; cancels and other markets are not held",
+            f"{intent.symbol} on {intent.account} is held by {which}: what became of it at {intent.venue} cannot be "
+            "found out. Whoever has the scope admin looks it up there and settles it with POST "
+            "/v1/admin/orders/{order_id}/resolve; cancels and other markets are not held",
             outcome=Outcome.NOT_SENT,
             venue=intent.venue,
-            details={"order_id": held_by},
+            details={"order_id": held_by} if is_own else None,
         )
     return Refusal(
         Code.ACCOUNT_NOT_READY,

@@ -41,7 +41,6 @@ class Sweep:
         """
         now_ms = (await self._store.time_us()) // 1_000
         await self._records.shrink(self._account.name, now_ms)
-        metrics.HOLDING.labels(self._account.name).set(await self._records.count_held(self._account.name))
         due = await self._records.due(self._account.name, now_ms)
         metrics.PENDING.labels(self._account.name).set(len(due))
         found = [record for record in await asyncio.gather(*(self._read(one) for one in due)) if record is not None]
@@ -99,7 +98,6 @@ class Sweep:
     async def _stuck(self, record: OrderRecord) -> OrderRecord:
         marked = await self._settling.take(record, lifecycle.stuck)
         if marked.result.is_stuck and not record.result.is_stuck:
-            metrics.STUCK_ORDERS.labels(self._account.name).inc()
             _log.error(
                 "order_stuck",
                 order_id=record.intent.order_id,

@@ -89,6 +89,7 @@ class Tending:
                 last = self._records[account.venue.name].readiness.last.get(name)
                 await asyncio.sleep(_EVERY_S if last is not None and last.is_ready else _AWAITED_S)
         finally:
+            metrics.forget(name)
             if following is not None:
                 await _end(following)
 
@@ -100,6 +101,7 @@ class Tending:
             # Every replica looks: what it remembers is how an old copy of the store is known.
             readiness = await records.readiness.see(account.name)
             metrics.READY.labels(account.name).set(readiness.is_ready)
+            metrics.STUCK.labels(account.name).set(len(readiness.held))
             is_ours = await self._has_lease(account)
             if is_ours and not readiness.is_ready and account.at_venue.trading is not None:
                 await self._look(account, readiness)

@@ -4,10 +4,13 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from gateway import __version__
+from gateway.accounts import Account
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, Shape
 from gateway.api.context import now_ms
 from gateway.api.deps import TheContext, TheServices
+from gateway.auth import Client
+from gateway.orders.identity import spelled_out
 from gateway.services import Services
 
 router = APIRouter(tags=["system"], responses=ERRORS)
@@ -36,11 +39,19 @@ class VenueStatus(Shape):
     streams: StreamStatus
 
 
+class HeldMarket(Shape):
+    symbol: str
+    order_id: str | None
+    """The stuck order; null where the caller may not see it."""
+
+
 class AccountStatus(Shape):
     account: str
     venue: str
     is_ready: bool
     """Whether it takes new orders: its venue was looked through since the store began to know it."""
+    held: list[HeldMarket]
+    """Markets that take no new orders until a stuck order has been found or resolved."""
 
 
 class Status(Shape):
@@ -66,6 +77,7 @@ async def status(the: TheServices, request_context: TheContext) -> Response:
     """Venues, streams, Redis and the caller's accounts, as this replica sees them."""
     problems = _problems(the)
     streams = the.feeds.state().venues
+    client = request_context.client
     return ok(
         Status,
         Status(
@@ -83,12 +95,28 @@ async def status(the: TheServices, request_context: TheContext) -> Response:
                 for name in the.venues
             ],
             accounts=[
-                AccountStatus(account=account.name, venue=account.venue.name, is_ready=the.is_ready(account))
+                _account(the, account, client)
                 for account in the.accounts.all()
-                if request_context.client is not None and account.name in request_context.client.accounts
+                if client is not None and account.name in client.accounts
             ],
             problems=problems,
         ),
+    )
+
+
+def _account(the: Services, account: Account, client: Client) -> AccountStatus:
+    last = the.readiness(account)
+    return AccountStatus(
+        account=account.name,
+        venue=account.venue.name,
+        is_ready=last is not None and last.is_ready,
+        held=[
+            HeldMarket(
+                symbol=symbol,
+                order_id=order_id if client.sees(account.name, spelled_out(order_id).owner) else None,
+            )
+            for order_id, symbol in (last.held.items() if last is not None else ())
+        ],
     )
 
 

@@ -235,7 +235,7 @@ async def replica(
                         identities=identities,
                         withdrawing=withdrawing,
                     ),
-                    resolving=Resolving(records=records, finding=finding, settling=settling),
+                    resolving=Resolving(records=records, identities=identities, settling=settling),
                     in_flight=in_flight,
                     memory=memory,
                     sweep=Sweep(account, store, records[venue.name], settling),

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from adapters.models import OrderStatus
+import pytest
+
+from adapters.models import OrderStatus, VenueOrderId
 from gateway.accounts import Account
+from gateway.orders import metrics
 from gateway.orders.identity import Identities
 from gateway.orders.orphans import OURSELVES, Orphans
 from gateway.orders.record import State
@@ -48,6 +51,45 @@ async def test_what_no_longer_rests_is_no_orphan(one: Replica) -> None:
     assert order.venue_client_id is not None
     one.exchange.change(order.venue_client_id, status=OrderStatus.CANCELLED)
     await orphans(one).compare()
+    assert await one.records.orphans(ACCOUNT) == []
+
+
+async def test_what_rests_long_after_its_record_says_it_ended_is_told_of(one: Replica) -> None:
+    order_id = (await one.placing.place(BOT, limit_order())).record.intent.order_id
+    await one.cancelling.cancel(BOT, order_id)
+    [order] = one.exchange.orders.values()
+    assert order.venue_client_id is not None
+    one.exchange.change(order.venue_client_id, status=OrderStatus.PENDING)
+    await orphans(one).compare()
+    assert await one.records.orphans(ACCOUNT) == []  # the venue's answer may be older than the end
+    await one.store.command("HINCRBY", keys.order(one.venue, order_id), "updated_ms", -120_000)
+    await orphans(one).compare()
+    assert len(await one.records.orphans(ACCOUNT)) == 1
+
+
+async def duplicates(on: Replica) -> float:
+    await orphans(on).compare()
+    told: float = metrics.DUPLICATES.labels(ACCOUNT)._value.get()
+    return told
+
+
+async def test_two_orders_under_one_client_id_are_told_of(one: Replica) -> None:
+    await one.placing.place(BOT, limit_order())
+    [order] = one.exchange.orders.values()
+    one.exchange.orders[VenueOrderId("again")] = replace(order, venue_order_id=VenueOrderId("again"))
+    assert await duplicates(one) == 1
+
+
+@pytest.mark.parametrize("trigger", [OrderStatus.PENDING, OrderStatus.CANCELLED])
+async def test_what_comes_of_a_trigger_that_fired_is_no_duplicate(one: Replica, trigger: OrderStatus) -> None:
+    await one.placing.place(BOT, limit_order())
+    [order] = one.exchange.orders.values()
+    for fired in ("part", "rest"):
+        one.exchange.orders[VenueOrderId(fired)] = replace(
+            order, venue_order_id=VenueOrderId(fired), related_order_id=order.venue_order_id
+        )
+    one.exchange.orders[order.venue_order_id] = replace(order, status=trigger)
+    assert await duplicates(one) == 0
     assert await one.records.orphans(ACCOUNT) == []
 
 

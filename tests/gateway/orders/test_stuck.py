@@ -11,9 +11,10 @@ from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.resolving import Finally, Resolution
 from tests.gateway.orders.exchange import Exchange, market
-from tests.gateway.orders.replica import BOT, QUICK, Replica, limit_order, replica
+from tests.gateway.orders.replica import ACCOUNT, BOT, QUICK, Replica, client, limit_order, replica
 from tests.redis_process import RedisProcess
 
+NOT_PLACED = Resolution(Finally.NOT_PLACED, "venue support, ticket 4711")
 HASTY = QUICK.model_copy(update={"stuck_after_ms": 60_000})
 OTHER = "BTC-USDC"
 
@@ -141,6 +142,23 @@ async def test_resolving_settles_an_order_by_hand_and_says_who_did(on: Replica) 
     assert settled.result.filled_quantity == record.intent.quantity
     assert settled.result.evidence == "resolved by bot: seen in the venue's statement"
     assert (await on.placing.place(BOT, limit_order("two"))).is_new
+
+
+async def test_whoever_administers_resolves_orders_of_all_clients(on: Replica) -> None:
+    record = await stuck(on)
+    settled = await on.resolving.resolve(client("head", accounts=()), record.intent.order_id, NOT_PLACED)
+    assert (settled.result.status, settled.result.reason) == (OrderStatus.REJECTED, "NOT_PLACED")
+
+
+async def test_what_is_held_is_told_without_whose_order_it_is(on: Replica) -> None:
+    record = await stuck(on)
+    assert (await on.records.readiness.see(ACCOUNT)).held == {record.intent.order_id: record.intent.symbol}
+    with pytest.raises(Refusal) as caught:
+        await on.placing.place(client("other"), limit_order("mine"))
+    assert (caught.value.code, caught.value.details) == (Code.ACCOUNT_HELD, None)
+    assert "another client's order" in caught.value.message
+    await on.resolving.resolve(BOT, record.intent.order_id, NOT_PLACED)
+    assert (await on.records.readiness.see(ACCOUNT)).held == {}
 
 
 async def test_only_a_stuck_order_is_resolved(on: Replica) -> None:
