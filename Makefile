@@ -47,7 +47,7 @@ bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its fl
 bench-orders: $(VENV)/.run nginx  ## Measure what an order costs in the gateway beside nginx, 2 minutes (ARGS=1 takes one round)
 	@$(BIN)/python -m bench.orders $(ARGS)
 
-bench-memory: $(VENV)/.run  ## Measure what orders take in Redis, and a firm's busy day of them, 3 minutes (ARGS=10000 takes so many)
+bench-memory: $(VENV)/.run  ## Measure what orders take in Redis, and a firm's busy day of them, 2 minutes (ARGS=10000 takes so many orders)
 	@$(BIN)/python -m bench.memory $(ARGS)
 
 soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)

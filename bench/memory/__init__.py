@@ -1,1 +1,1 @@
-"""What an order costs in Redis, whole and after its end: `make bench-orders-memory`."""
+"""What orders take in Redis: `make bench-memory`."""
