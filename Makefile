@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted test-redis soak soak-orders bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx check format lock clean
+.PHONY: help demo test test-clients test-planted test-redis soak soak-orders bench bench-sandbox bench-limiter bench-orders bench-memory soak-limiter redis-tools nginx check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-limiter: $(VENV)/.bench redis-tools  ## Measure the limiter against its fl
 
 bench-orders: $(VENV)/.run nginx  ## Measure what an order costs in the gateway beside nginx, 2 minutes (ARGS=1 takes one round)
 	@$(BIN)/python -m bench.orders $(ARGS)
+
+bench-memory: $(VENV)/.run  ## Measure what orders take in Redis, and a firm's busy day of them, 2 minutes (ARGS=10000 takes so many orders)
+	@$(BIN)/python -m bench.memory $(ARGS)
 
 soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter while replicas and Redis are killed, half an hour (ARGS=100000 sends so many)
 	@$(BIN)/python -m bench.limiter --soak $(ARGS)

@@ -410,11 +410,14 @@ class Trading(Protocol):
 
     async def open_orders(self, market: Market | None, throttle: Throttle) -> Sequence[VenueOrder]: ...
 
-    async def order_history(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
-        """Orders of every state created at or after `since_ms`, paged to the end. It may lag behind the engine."""
+    async def order_history(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
+        """Orders of every state created at or after `since_ms`, paged to the end; None: of all markets.
 
-    async def fills(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
-        """Our trades at or after `since_ms`, paged to the end. They may lag behind the engine."""
+        It may lag behind the engine.
+        """
+
+    async def fills(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+        """Our trades at or after `since_ms`, paged to the end; None: in all markets. They may lag behind the engine."""
 
 
 class AccountData(Protocol):

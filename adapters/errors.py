@@ -7,6 +7,7 @@
     ├── NoAnswer              a read that got no answer; nothing was changed by it
     ├── OutcomeUnknown        a write that may have been carried out; never to be repeated blindly
     ├── VenueProtocolError    an answer we cannot read; for a write that is an unknown outcome too
+    │   └── EchoMismatch      it can be read, and shows another order than was sent
     └── DefiniteNo            the venue's own refusal: it did not do it
         ├── InvalidRequest    it found our request malformed or out of bounds
         ├── InsufficientBalance
@@ -60,6 +61,10 @@ class OutcomeUnknown(VenueError):
 
 class VenueProtocolError(VenueError):
     """The venue answered with something we cannot read: not JSON, a missing field, another order's echo."""
+
+
+class EchoMismatch(VenueProtocolError):
+    """The venue took an order and shows another than was sent."""
 
 
 class DefiniteNo(VenueError):

@@ -26,9 +26,9 @@ def report(figures: Sequence[Figure], *, rounds: int = ROUNDS) -> int:
     results: dict[str, list[float]] = {figure.name: [] for figure in figures}
     for number in range(1, rounds + 1):
         for figure in figures:
-            _say(f"round {number} of {rounds}: {figure.name} …")
+            say(f"round {number} of {rounds}: {figure.name} …")
             results[figure.name].append(figure.measure())
-    _say("")
+    say("")
     width = max(len(figure.name) for figure in figures)
     print(f"{'':{width}}  {'median':>9}  {'lowest':>9}  {'highest':>9}  {'floor':>9}")
     missed = False
@@ -42,7 +42,8 @@ def report(figures: Sequence[Figure], *, rounds: int = ROUNDS) -> int:
     return 1 if missed else 0
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Show how far it has come, where somebody looks."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()

@@ -8,6 +8,7 @@ from adapters.models import AccountName
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Passage, Throttle
+from gateway.settings import OrphanPolicy
 from gateway.store.tokens import AccountTokens
 
 EGRESS = "default"
@@ -23,6 +24,7 @@ class Account:
     at_venue: VenueAccount
     limiter: Limiter
     tokens: AccountTokens
+    orphans: OrphanPolicy = OrphanPolicy.REPORT
 
     @property
     def trading(self) -> Trading:

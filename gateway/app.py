@@ -33,6 +33,7 @@ from gateway.api.routes import (
     markets,
     order_changes,
     orders,
+    resolve,
     system,
     venues,
 )
@@ -66,6 +67,7 @@ from gateway.orders.placing import Placing
 from gateway.orders.records import Records
 from gateway.orders.replacing import Replacing
 from gateway.orders.reserving import Reserving
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
@@ -82,6 +84,7 @@ from gateway.risk.reference_price import ReferencePrices
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
@@ -135,8 +138,8 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
     for routes in (
-        *(system, auth, venues, markets, across, accounts, cancel_after, journals, orders, order_changes, audit),
-        *(risk_routes, halt_routes),
+        *(system, auth, venues, markets, across, accounts, cancel_after, journals),
+        *(orders, order_changes, resolve, audit, risk_routes, halt_routes),
     ):
         app.include_router(routes.router)
     handlers.install(app)
@@ -197,7 +200,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.orphans)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -231,7 +234,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     held = Accounts(_accounts(parts.opened, limiters))
     journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
-    records = {name: Records(store, name, journal_max=journal_max) for name in opened}
+    records = {
+        name: Records(store, name, parts.identities, settings.orders, journal_max=journal_max) for name in opened
+    }
     risk = Risk(settings, ReferencePrices(feeds.hub, opened), Ledger(store))
     halts = Halts(
         store,
@@ -244,6 +249,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
     in_flight, waits = InFlight(), Waits()
+    memory = StoreMemory(store)
     asking_again = AskingAgain(
         records=records, markets=found, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
     )
@@ -279,9 +285,11 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         sending=sending,
         risk=risk,
         halts=halts,
+        settling=settling,
         identities=parts.identities,
         settings=settings.orders,
         in_flight=in_flight,
+        memory=memory,
     )
     amending = Amending(
         markets=found,
@@ -309,7 +317,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         settling=settling,
         asking_again=asking_again,
         replica=replica,
-        lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        clocks=clocks,
+        settings=settings.orders,
+        identities=parts.identities,
         also=(reserving.repair, halt_cancels.go_on),
     )
     background.start("halts", halts.run())
@@ -319,6 +329,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     background.start("withdrawals of orders", withdrawing.run())
     background.start("dead-man switches", dead_man.run())
+    background.start("memory of the store", memory.run())
     journals = Journals(store)
     background.start("journals", journals.run())
     if settings.archive.directory is not None:
@@ -366,10 +377,12 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             in_flight=in_flight,
         ),
         switches=switches,
+        resolving=Resolving(records=records, identities=parts.identities, settling=settling),
         settling=settling,
         risk=risk,
         halts=halts,
         halt_cancels=halt_cancels,
+        records=records,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

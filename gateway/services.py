@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Venue
 from adapters.models import VenueName
-from gateway.accounts import EGRESS, Accounts
+from gateway.accounts import EGRESS, Account, Accounts
 from gateway.auth import Clients, Tokens
 from gateway.clock import VenueClock
 from gateway.feeds import MarketFeeds
@@ -21,6 +21,9 @@ from gateway.orders.finding import Finding
 from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
+from gateway.orders.readiness import Readiness
+from gateway.orders.records import Records
+from gateway.orders.resolving import Resolving
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.risk.gate import Risk
@@ -58,14 +61,25 @@ class Services:
     cancelling_all: CancellingAll
     amending: Amending
     batching: Batching
-    settling: Settling
     risk: Risk
     halts: Halts
     halt_cancels: HaltCancels
+    resolving: Resolving
+    settling: Settling
+    records: Mapping[VenueName, Records]
     in_flight: InFlight
     feeds: MarketFeeds
     market_reads: MarketReads
     journals: Journals
+
+    def readiness(self, account: Account) -> Readiness | None:
+        """How the account stood when this replica last looked."""
+        return self.records[account.venue.name].readiness.last.get(account.name)
+
+    def is_ready(self, account: Account) -> bool:
+        """Whether the account takes new orders, as this replica last saw it."""
+        last = self.readiness(account)
+        return last is not None and last.is_ready
 
     def public_throttle(self, venue: VenueName, client: str, max_wait_s: float | None) -> Throttle:
         """The budget of a venue's public reads, as one caller sees it."""

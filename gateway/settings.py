@@ -86,6 +86,15 @@ class AccountAccess(StrEnum):
     """All of them."""
 
 
+class OrphanPolicy(StrEnum):
+    """What is done about orders at a venue that no record knows."""
+
+    REPORT = "report"
+    IGNORE = "ignore"
+    ADOPT = "adopt"
+    """They get a record, which whoever sees the whole account may cancel by."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -246,6 +255,7 @@ class AccountConfig(_Section):
     foreign_budget: Share = 0
     """The part of its own limits that is left to others who use the same account."""
     limits: LimitSettings = LimitSettings()
+    orphans: OrphanPolicy = OrphanPolicy.REPORT
 
 
 class ProfileConfig(_Section):
@@ -305,6 +315,16 @@ class OrderSettings(_Section):
     answer_lease_ms: int = Field(default=3_000, ge=500, le=120_000)
     """How long after its send an order without an answer is looked for by others; at most `claim_lease_ms`."""
     client_order_id_required: bool = True
+    look_back_ms: int = Field(default=3_600_000, ge=1_000, le=7 * 24 * 3_600_000)
+    """After a loss of the store: how far back the venue's histories are looked through for orders."""
+    assume_none_sent: bool = False
+    """Take an empty Redis at start to mean that no order was sent. Only where the venue starts with us: a sandbox."""
+    stuck_after_ms: int = Field(default=30_000, ge=1_000, le=3_600_000)
+    """After how long of looking an unknown order up in vain its market is held, and people are told."""
+    full_record_ms: int = Field(default=900_000, ge=0, le=86_400_000)
+    """How long after its end an order's record stays whole."""
+    keep_finished_ms: int = Field(default=7 * 24 * 3_600_000, ge=60_000, le=30 * 24 * 3_600_000)
+    """How long a finished order can be asked for, and its client_order_id stands for it."""
 
     @property
     def sent_lease_ms(self) -> int:

@@ -20,7 +20,7 @@ from adapters.backpack.rest import Rest
 from adapters.backpack.signing import Params
 from adapters.common.batches import told_apart
 from adapters.contract import BeginSend, BeginSendMany, SendTime, Throttle
-from adapters.errors import NotSupported, VenueError
+from adapters.errors import EchoMismatch, NotSupported, VenueError
 from adapters.models import Fill, Market, OrderRequest, VenueClientId, VenueOrder, VenueOrderId
 
 _PLACE = Endpoint("POST", "/api/v1/order", limits.PLACE, "orderExecute")
@@ -59,7 +59,8 @@ class BackpackTrading:
         with self._rest.reading(response):
             order = decode(response.content, type=wire.Order)
             if mismatch := echo_mismatch(request, order):
-                raise self._rest.unreadable(response, f"it shows another {mismatch} than was sent")
+                why = f"it shows another {mismatch} than was sent"
+                raise EchoMismatch(self._rest.venue, f"unreadable answer: {why}", http_status=response.status_code)
             return normalize_order(self._rest.venue, order)
 
     async def cancel(self, market: Market, venue_client_id: VenueClientId, throttle: Throttle) -> VenueOrder | None:
@@ -127,18 +128,18 @@ class BackpackTrading:
 
     async def open_orders(self, market: Market | None, throttle: Throttle) -> Sequence[VenueOrder]:
         """Conditional orders are among them; not paged."""
-        params: Params = {} if market is None else {"symbol": market.venue_symbol}
+        params: Params = _only(market)
         response = await self._rest.read(_OPEN_ORDERS, params, throttle)
         with self._rest.reading(response):
             rows = decode(response.content, type=list[wire.Order])
             return [normalize_order(self._rest.venue, row) for row in rows]
 
-    async def order_history(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
+    async def order_history(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
         """Newest first, open orders included where the history has them; the venue has no time filter here.
 
         Orders placed while paging push older ones to the next page: none is missed, and repeats are dropped.
         """
-        params: Params = {"symbol": market.venue_symbol, "sortDirection": "Desc"}
+        params: Params = {**_only(market), "sortDirection": "Desc"}
         found: dict[VenueOrderId, VenueOrder] = {}
         async for response, rows in self._pages(_HISTORY, params, throttle):
             with self._rest.reading(response):
@@ -150,9 +151,9 @@ class BackpackTrading:
                 break
         return list(found.values())
 
-    async def fills(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+    async def fills(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
         """Oldest first, liquidations and other trades of the system included."""
-        params: Params = {"symbol": market.venue_symbol, "sortDirection": "Asc", "from": since_ms}
+        params: Params = {**_only(market), "sortDirection": "Asc", "from": since_ms}
         found: list[Fill] = []
         async for response, rows in self._pages(_FILLS, params, throttle):
             with self._rest.reading(response):
@@ -181,3 +182,7 @@ class BackpackTrading:
             if order.symbol != market.venue_symbol or str(order.client_id) != venue_client_id:
                 raise self._rest.unreadable(response, "it shows another order than was asked for")
             return normalize_order(self._rest.venue, order)
+
+
+def _only(market: Market | None) -> dict[str, str]:
+    return {} if market is None else {"symbol": market.venue_symbol}

@@ -12,7 +12,7 @@ from msgspec.json import decode, encode
 
 from adapters.common.batches import told_apart
 from adapters.contract import BeginSend, BeginSendMany, SendTime, Throttle
-from adapters.errors import NotSupported, OrderNotFound, VenueError
+from adapters.errors import EchoMismatch, NotSupported, OrderNotFound, VenueError
 from adapters.models import (
     Fill,
     Market,
@@ -69,7 +69,10 @@ class ZanbaraTrading:
         with self._rest.reading(answer):
             message = decode(answer.data, type=wire.Order)
             if mismatch := echo_mismatch(request, message):
-                raise self._rest.unreadable(answer, f"it shows another {mismatch} than was sent")
+                why = f"it shows another {mismatch} than was sent"
+                raise EchoMismatch(
+                    self._rest.venue, f"unreadable answer: {why}", http_status=answer.response.status_code
+                )
             order = normalize_order(self._rest.venue, message)
         if refusal := would_match(order):
             raise refusal
@@ -144,9 +147,7 @@ class ZanbaraTrading:
 
     async def open_orders(self, market: Market | None, throttle: Throttle) -> Sequence[VenueOrder]:
         """Conditional orders are among them."""
-        params: dict[str, str | int] = {"status": ",".join(sorted(_OPEN))}
-        if market is not None:
-            params["symbol"] = market.venue_symbol
+        params: Params = {**_only(market), "status": ",".join(sorted(_OPEN))}
         found: dict[VenueOrderId, VenueOrder] = {}
         for answer, item in await self._rest.read_all(_OPEN_ORDERS, params, throttle):
             order = self._order(answer, item)
@@ -154,30 +155,30 @@ class ZanbaraTrading:
                 found.setdefault(order.venue_order_id, order)
         return list(found.values())
 
-    async def order_history(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
+    async def order_history(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
         """Newest first. Orders placed while paging push older ones to the next page, so repeats are dropped."""
-        params: Params = {"symbol": market.venue_symbol, "start_time": since_ms}
+        params: Params = {**_only(market), "start_time": since_ms}
         found: dict[VenueOrderId, VenueOrder] = {}
         async for answer, page in self._rest.pages(_HISTORY, params, throttle):
             orders = [self._order(answer, item) for item in page.items]
             recent = [order for order in orders if order.created_time_us >= since_ms * 1000]
             for order in recent:
-                if order.symbol == market.symbol:
+                if market is None or order.symbol == market.symbol:
                     found.setdefault(order.venue_order_id, order)
             if len(recent) < len(orders):
                 break
         return list(found.values())
 
-    async def fills(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+    async def fills(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
         """Oldest first, liquidations included; read newest first, so repeats are dropped."""
-        params: Params = {"symbol": market.venue_symbol, "start_time": since_ms}
+        params: Params = {**_only(market), "start_time": since_ms}
         found: dict[tuple[str, VenueOrderId], Fill] = {}
         async for answer, page in self._rest.pages(_FILLS, params, throttle):
             with self._rest.reading(answer):
                 fills = [normalize_fill(self._rest.venue, decode(item, type=wire.Fill)) for item in page.items]
             recent = [fill for fill in fills if fill.venue_time_us >= since_ms * 1000]
             for fill in recent:
-                if fill.symbol == market.symbol:
+                if market is None or fill.symbol == market.symbol:
                     found.setdefault((fill.trade_id, fill.venue_order_id), fill)
             if len(recent) < len(fills):
                 break
@@ -192,3 +193,7 @@ class ZanbaraTrading:
         if order.symbol != market.symbol or order.venue_client_id != venue_client_id:
             raise self._rest.unreadable(answer, "it shows another order than was asked for")
         return order
+
+
+def _only(market: Market | None) -> dict[str, str]:
+    return {} if market is None else {"symbol": market.venue_symbol}

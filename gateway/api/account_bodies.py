@@ -44,6 +44,27 @@ class Position(Shape):
         return cls.model_validate(_fields(Position, position))
 
 
+class Orphan(Shape):
+    """An order that no record knows, as the venue showed it when it was last compared."""
+
+    venue: str
+    symbol: str
+    venue_order_id: str
+    venue_client_id: str | None
+    side: str
+    type: str
+    status: str
+    quantity: Plain | None
+    filled_quantity: Plain
+    price: Plain | None
+    created_at: int
+
+    @classmethod
+    def of(cls, order: models.VenueOrder) -> Self:
+        members = {name: getattr(order, name) for name in cls.model_fields if name != "created_at"}
+        return cls.model_validate({**members, "created_at": order.created_time_us // 1_000})
+
+
 def holding_body(holding: Holding, venue: models.VenueName) -> dict[str, object]:
     """A balance or position as an event tells it; one that is closed has the quantity 0, and nothing else is known."""
     body: Mapping[str, object]

@@ -111,6 +111,7 @@ Reader = Annotated[Client, Depends(may(Scope.READ))]
 Trader = Annotated[Client, Depends(may(Scope.TRADE))]
 Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
 RiskOfficer = Annotated[Client, Depends(may(Scope.RISK))]
+Admin = Annotated[Client, Depends(may(Scope.ADMIN))]
 PublicReader = Annotated[PublicCaller, Depends(public_reader)]
 
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]

@@ -16,8 +16,19 @@ from gateway.api.limits import PlanRequest
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 from gateway.api.routes.cancel_after import CancelAfter
+from gateway.api.routes.resolve import ResolveOrder
 
-_BODIES = (AmendOrder, BatchRequest, CancelAfter, CancelAllRequest, HaltRequest, PlaceOrder, PlanRequest, TokenRequest)
+_BODIES = (
+    AmendOrder,
+    BatchRequest,
+    CancelAfter,
+    CancelAllRequest,
+    HaltRequest,
+    PlaceOrder,
+    PlanRequest,
+    ResolveOrder,
+    TokenRequest,
+)
 
 
 def install(app: FastAPI) -> None:

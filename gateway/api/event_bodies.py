@@ -6,12 +6,13 @@ from typing import Any
 import structlog
 
 from gateway.accounts import Account
-from gateway.api.account_bodies import holding_body
+from gateway.api.account_bodies import Orphan, holding_body
 from gateway.api.bodies import Shape
 from gateway.api.order_bodies import Fill, Order
 from gateway.auth import Client
 from gateway.journal import EVERYBODY, Entry, Kind, decode_holding
 from gateway.orders.journaling import decode_fill, decode_step
+from gateway.orders.record import decode_venue_order
 from gateway.orders.settling import Settling
 
 _log = structlog.get_logger()
@@ -22,7 +23,7 @@ class Event(Shape):
 
     cursor: str
     kind: str
-    """`order`, `fill`, `position`, `balance`, or another that readers may skip."""
+    """`order`, `fill`, `position`, `balance`, `orphan`, `epoch`, or another that readers may skip."""
     client: str | None
     """On whose behalf; null where it concerns the account as a whole."""
     timestamp: int
@@ -55,6 +56,8 @@ def data_of(entry: Entry, account: Account, settling: Settling) -> dict[str, Any
                 return Fill.of(decode_fill(entry), account=account.name).model_dump(mode="json")
             case Kind.POSITION | Kind.BALANCE:
                 return holding_body(decode_holding(entry, account.venue.name), account.venue.name)
+            case Kind.ORPHAN:
+                return Orphan.of(decode_venue_order(entry.data)).model_dump(mode="json")
             case _:
                 return _passed_on(entry)
     except ValueError as error:

@@ -186,7 +186,8 @@ class UnknownState(Shape):
 
     since: int | None
     settles_by: int
-    stuck: bool = False
+    stuck: bool
+    """It cannot be found out: it holds its market until people resolve it."""
     evidence: str | None
 
 
@@ -292,7 +293,12 @@ class Order(Shape):
             average_price=result.average_price,
             fee=None if result.fee is None else result.fee[1],
             fee_asset=None if result.fee is None else result.fee[0],
-            unknown=UnknownState(since=result.unknown_since_ms, settles_by=settles_by_ms, evidence=result.unknown_cause)
+            unknown=UnknownState(
+                since=result.unknown_since_ms,
+                settles_by=settles_by_ms,
+                stuck=result.is_stuck,
+                evidence=result.unknown_cause,
+            )
             if is_unknown
             else None,
             cancel=None if result.cancel is None else CancelProgress(state=result.cancel, at=result.cancel_ms),

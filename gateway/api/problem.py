@@ -23,6 +23,7 @@ STATUS: Mapping[Code, int] = {
     Code.IP_NOT_ALLOWED: 403,
     Code.RISK_REJECTED: 403,
     Code.TRADING_HALTED: 403,
+    Code.ACCOUNT_HELD: 403,
     Code.VENUE_NOT_FOUND: 404,
     Code.MARKET_NOT_FOUND: 404,
     Code.ACCOUNT_NOT_FOUND: 404,

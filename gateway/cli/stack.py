@@ -194,6 +194,7 @@ def write_config(
         },
         # The venues began with us, so nobody can have spent their limits before.
         "limiter": {"assume_unspent": True},
+        "orders": {"assume_none_sent": True},
     }
     path = directory / "crossgate.yaml"
     path.write_text(yaml.safe_dump(_over(config, options.settings), sort_keys=False))

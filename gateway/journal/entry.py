@@ -35,6 +35,10 @@ class Kind(StrEnum):
     """What is held of one asset is another now."""
     HALT = "halt"
     """A halt that concerns the account was set or lifted; its owner is empty."""
+    EPOCH = "epoch"
+    """The store begins anew: what happened before it may be missing."""
+    ORPHAN = "orphan"
+    """The venue has an order that none of our records knows."""
 
 
 @dataclass(frozen=True, slots=True)

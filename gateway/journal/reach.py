@@ -15,15 +15,15 @@ async def newest_cursor(store: Store, key: str) -> str:
 
 
 async def check_reach(store: Store, key: str, at: Position) -> None:
-    """Raises `CursorExpired` unless every entry after `at` is there, and `StoreUnavailable`."""
-    oldest = await store.command("XRANGE", key, "-", "+", "COUNT", 1)
-    if not oldest:
-        if at > position(BEGINNING):  # there was an entry once, and the store has lost it
+    """Raises `CursorExpired` unless every entry after `at` is there, and `StoreUnavailable`.
+
+    A cursor is an entry's: if that is gone it was cut off, or of a store that was lost and may be an older copy by now.
+    """
+    if at > position(BEGINNING):
+        cursor = f"{at[0]}-{at[1]}"
+        if not await store.command("XRANGE", key, cursor, cursor):
             raise CursorExpired
-        return
-    info = await store.command("XINFO", "STREAM", key)
-    if at > position(info[b"last-generated-id"].decode()):
-        raise CursorExpired
-    is_whole = info[b"entries-added"] == info[b"length"]
-    if at < position(oldest[0][0].decode()) and not (is_whole and at == position(BEGINNING)):
-        raise CursorExpired
+    elif await store.command("EXISTS", key):
+        info = await store.command("XINFO", "STREAM", key)
+        if info[b"entries-added"] != info[b"length"]:
+            raise CursorExpired

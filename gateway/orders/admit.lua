@@ -4,7 +4,7 @@
 -- `admit(keys, args)`
 -- keys  those of `spend`, the halts, those of `claim`
 -- args  those of `spend`, for one call; those of `claim`; those of `begin_send` for the order, without what `claim`
---       knows of it (nonce, order id, valid_until); how many these are; how many of the keys are `spend`'s
+--       has too; how many these are; how many of the keys are `spend`'s
 -- Answer  {`claim`'s, `begin_send`'s or nothing, `spend`'s or nothing}
 
 local function admit(keys, args)
@@ -16,14 +16,14 @@ local function admit(keys, args)
     return { claimed, false, false }
   end
   local order
-  for i = 7, #claim_args, 2 do
+  for i = 10, #claim_args, 2 do
     if claim_args[i] == claimed[2] then
-      order = claim_keys[i - 2]
+      order = claim_keys[i - 3]
     end
   end
-  local send_keys = { claim_keys[2], keys[count + 1], order }
-  local send_args = { args[last + 1], args[last + 2], args[last + 3], args[last + 4],
-    claim_args[1], claimed[2], claim_args[4], unpack(args, last + 5, #args - 2) }
+  local send_keys = { claim_keys[2], keys[count + 1], claim_keys[4], claim_keys[5], order }
+  local send_args = { args[last + 1], args[last + 2], args[last + 3], claim_args[7], claim_args[8], args[last + 4],
+    claim_args[1], claimed[2], claim_args[4], args[last + 5], claim_args[9], unpack(args, last + 6, #args - 2) }
   local answer, version = standing(send_keys, send_args, 1)
   if answer then
     return { claimed, answer, false }

@@ -4,16 +4,17 @@ The short way is one trip to Redis. Whatever it does not come to (others wait, t
 is left to the long one: claim, wait for leave, begin_send.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from adapters.contract import Call, SendTime
 from adapters.models import VenueName
 from gateway.accounts import Account
 from gateway.clock import VenueClock
-from gateway.limiter import Grant, Passage
+from gateway.limiter import Grant
 from gateway.orders.record import Intent
-from gateway.orders.records import Claim, Records
+from gateway.orders.records import Claim, ClaimAnswer, Records
 from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 
@@ -26,15 +27,6 @@ class Admitted:
     grant: Grant
     send_time: SendTime
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a claim; `admitted` is None where the long way is left to go."""
-
-    claim: Claim
-    order_id: str
-    admitted: Admitted | None = None
 
 
 class Claiming:
@@ -62,45 +54,43 @@ class Claiming:
         content: bytes,
         lease_ms: int,
         may_admit: bool,
-    ) -> Answer:
-        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`.
+    ) -> tuple[ClaimAnswer, Admitted | None]:
+        """Claim the id for `lease_ms`, which must cover the wait for leave; with leave, if the short way was there.
 
-        `may_admit` False takes the long way: something has to be written down between claim and leave.
+        `may_admit` False takes the long way: something has to be written down between claim and leave. Raises
+        `StoreUnavailable`.
         """
-        # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
-        answer = await self._claim(account, candidates[:1], nonce, content, lease_ms, may_admit=may_admit)
+
+        def attempt(spelled_out: int) -> Awaitable[tuple[ClaimAnswer, Admitted | None]]:
+            claim = partial(self._claim, account, candidates, nonce=nonce, content=content, lease_ms=lease_ms)
+            return claim(spelled_out=spelled_out, may_admit=may_admit)
+
+        # Hardly ever is the first one's id at the venue taken, so the others are not spelled out.
+        answer, admitted = await attempt(1)
         if answer.claim is Claim.FULL and len(candidates) > 1:
-            answer = await self._claim(account, candidates[1:], nonce, content, lease_ms, may_admit=may_admit)
-        return answer
+            return await attempt(len(candidates))
+        return answer, admitted
 
-    async def _claim(  # private to this class
+    async def _claim(
         self,
         account: Account,
         candidates: Sequence[Intent],
-        nonce: str,
-        content: bytes,
-        lease_ms: int,
         *,
-        may_admit: bool,
-    ) -> Answer:
-        passage = account.passage(candidates[0].owner) if may_admit else None
-        if passage is None:
-            records = self._records[account.venue.name]
-            claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
-            return Answer(claim, order_id)
-        return await self._admit(account, candidates, passage, nonce, content, lease_ms)
-
-    async def _admit(  # noqa: PLR0917  # private to this class
-        self,
-        account: Account,
-        candidates: Sequence[Intent],
-        passage: Passage,
         nonce: str,
         content: bytes,
         lease_ms: int,
-    ) -> Answer:
+        spelled_out: int,
+        may_admit: bool,
+    ) -> tuple[ClaimAnswer, Admitted | None]:
+        first, records = candidates[0], self._records[account.venue.name]
+        passage = account.passage(first.owner) if may_admit else None
+        if passage is None:
+            claimed = await records.claim(
+                candidates, nonce=nonce, content=content, lease_ms=lease_ms, spelled_out=spelled_out
+            )
+            return claimed, None
         window_ms = send_window_ms(account, self._settings)
-        admission = await self._records[account.venue.name].admit(
+        admission = await records.admit(
             candidates,
             passage,
             nonce=nonce,
@@ -109,17 +99,15 @@ class Claiming:
             clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
             window_ms=window_ms,
             lease_ms=self._settings.sent_lease_ms,
-            halt_fields=self._halts.fields_of(
-                candidates[0].venue, candidates[0].account, candidates[0].owner, candidates[0].symbol
-            ),
+            halt_fields=self._halts.fields_of(first.venue, first.account, first.owner, first.symbol),
+            spelled_out=spelled_out,
         )
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave
         if grant is None or leave is None or leave.send_ms is None:
-            return Answer(admission.claim, admission.order_id)
+            return admission.claimed, None
         send_time = SendTime(leave.send_ms, window_ms)
-        admitted = Admitted(passage.call, grant, send_time, leave.version)
-        return Answer(admission.claim, admission.order_id, admitted)
+        return admission.claimed, Admitted(passage.call, grant, send_time, leave.version)
 
 
 def send_window_ms(account: Account, settings: OrderSettings) -> int:

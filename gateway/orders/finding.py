@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.errors import OrderNotFound, VenueError
-from adapters.models import VenueName
+from adapters.models import VenueName, VenueOrder
 from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
+from gateway.orders import lifecycle
+from gateway.orders.adoption import SEEN
+from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
-from gateway.orders.record import OrderRecord, State
-from gateway.orders.records import Place, Records
+from gateway.orders.record import OrderRecord, Place, State, from_venue
+from gateway.orders.records import Records
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.translation import store_refusal
@@ -51,7 +54,7 @@ class Finding:
     async def get(self, client: Client, order_id: str) -> tuple[OrderRecord, bool]:
         """The order, and whether it was compared with the venue just now."""
         identity, account = self.find(client, order_id)
-        record = await self._record(identity.venue, order_id)
+        record = await self._record(identity, order_id)
         if record is None:
             raise order_not_found(order_id)
         return await self.refreshed(account, record, client)
@@ -62,12 +65,10 @@ class Finding:
         """The record of a bot's own id, as it stands; asking never places. `owner` None: the client itself."""
         account = self._accounts.get(account_name, client)
         owner = owner or client.name
-        record = None
+        record, is_absent = None, False
         if client.sees(account.name, owner):  # else it answers as if there were none
             try:
-                record = await self._records[account.venue.name].by_client_order_id(
-                    account.name, owner, client_order_id
-                )
+                record, is_absent = await self._named(account, owner, client_order_id)
             except StoreUnavailable as error:
                 raise store_refusal(write=False) from error
         if record is None:
@@ -76,9 +77,24 @@ class Finding:
                 f"no order of {owner} that this client may see has the client_order_id {client_order_id[:64]!r} on "
                 f"{account.name}",
                 field="client_order_id",
-                details={"absence_verified": False},
+                details={"absence_verified": is_absent},
             )
         return record
+
+    async def _named(self, account: Account, owner: str, client_order_id: str) -> tuple[OrderRecord | None, bool]:
+        """The order of the bot's own id; if there is none, whether it is certain that the venue has none either."""
+        records = self._records[account.venue.name]
+        before = await records.readiness.see(account.name)
+        ids = venue_client_ids(self._identities, account, owner, client_order_id)
+        record = await records.by_client_order_id(account.name, owner, client_order_id, ids)
+        if record is not None:
+            return record, False
+        for one in ids:
+            if (order := await records.seen(account.name, one)) is not None:
+                identity = OrderIdentity(account.venue.name, account.name, order.symbol, owner, one)
+                return _from_note(identity, self._identities.order_id(identity), order, client_order_id), False
+        after = await records.readiness.see(account.name)
+        return None, before.is_ready and after.is_ready and before.epoch == after.epoch
 
     async def list(
         self,
@@ -177,11 +193,23 @@ class Finding:
         except Refusal as error:
             raise order_not_found(order_id) from error
 
-    async def _record(self, venue: VenueName, order_id: str) -> OrderRecord | None:
+    async def _record(self, identity: OrderIdentity, order_id: str) -> OrderRecord | None:
+        records = self._records[identity.venue]
         try:
-            return await self._records[venue].get(order_id)
+            record = await records.get(order_id)
+            if record is None and (order := await records.seen(identity.account, identity.venue_client_id)) is not None:
+                return _from_note(identity, order_id, order)
         except StoreUnavailable as error:
             raise store_refusal(write=False) from error
+        return record
+
+
+def _from_note(
+    identity: OrderIdentity, order_id: str, order: VenueOrder, client_order_id: str | None = None
+) -> OrderRecord:
+    """An order that only the venue knows."""
+    record = from_venue(identity, order_id, order, client_order_id=client_order_id)
+    return lifecycle.seen(record, order, source=SEEN)
 
 
 def _whole_times(places: Sequence[Place], asked: int) -> tuple[Sequence[Place], int | None]:

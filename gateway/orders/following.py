@@ -118,6 +118,8 @@ class Following:
             record = await self._records.reserved(self._account.name, told.venue_client_id)
             if record is not None:
                 return record
+            if isinstance(told, VenueOrder):
+                await self._records.note_seen(self._account.name, [told], is_news=False)
         metrics.FOREIGN_EVENTS.labels(self._account.name).inc()
         return None
 

@@ -13,7 +13,7 @@ from gateway.journal.entry import Entry, Kind
 from gateway.journal.holding import decode_holding
 from gateway.numbers import plain
 from gateway.orders.identity import OrderIdentity, spelled_out
-from gateway.orders.record import Intent, OrderRecord, Result, State
+from gateway.orders.record import Intent, OrderRecord, Result, State, decode_venue_order
 
 _SAID_BY_ID = ("venue", "account", "owner", "symbol", "venue_client_id")
 
@@ -93,6 +93,8 @@ def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
                 holding = decode_holding(entry, venue)
                 held = None if holding.held is None else _named(holding.held)
                 return {"name": holding.name, "venue_time_us": holding.venue_time_us, "held": held}
+            case Kind.ORPHAN:
+                return _named(decode_venue_order(entry.data))
     except ValueError:
         pass
     return {name.decode(errors="backslashreplace"): _text(value) for name, value in entry.fields.items()}

@@ -16,7 +16,7 @@ from decimal import Decimal
 from adapters.models import Fill, OrderStatus, VenueOrder
 from gateway.numbers import EXACT
 from gateway.orders import amendment
-from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, State
+from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, Result, State
 
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
@@ -64,11 +64,27 @@ def refused(record: OrderRecord, refusal: RefusalRecord | None, *, reason: str) 
     )
 
 
-def lost(record: OrderRecord, *, cause: str, now_ms: int) -> OrderRecord:
-    """The answer to the send never came, or cannot be believed."""
+def lost(record: OrderRecord, *, cause: str, now_ms: int, is_stuck: bool = False) -> OrderRecord:
+    """The answer to the send never came, or cannot be believed; `is_stuck`: it contradicts what was sent."""
     if record.state is not State.SENT:
         return record
-    return record.with_result(State.UNKNOWN, replace(record.result, unknown_since_ms=now_ms, unknown_cause=cause))
+    return record.with_result(
+        State.UNKNOWN, replace(record.result, unknown_since_ms=now_ms, unknown_cause=cause, is_stuck=is_stuck)
+    )
+
+
+def stuck(record: OrderRecord) -> OrderRecord:
+    """It was looked up in vain for too long; evidence still settles it, and people may."""
+    if record.state is not State.UNKNOWN:
+        return record
+    return record.with_result(State.UNKNOWN, replace(record.result, is_stuck=True))
+
+
+def resolved(record: OrderRecord, result: Result, *, is_final: bool) -> OrderRecord:
+    """People have found out what became of a stuck order."""
+    if record.state is not State.UNKNOWN or not record.result.is_stuck:
+        return record
+    return record.with_result(State.DONE if is_final else State.LIVE, result)
 
 
 def may_be_sent_again(record: OrderRecord, *, venue_ms: int, redis_ms: int) -> bool:
@@ -80,7 +96,7 @@ def may_be_sent_again(record: OrderRecord, *, venue_ms: int, redis_ms: int) -> b
         return False
     intent = record.intent
     is_wanted = record.result.cancel_missed_ms is None and redis_ms < intent.valid_until_ms
-    is_wanted = is_wanted and not intent.cancel_if_unknown
+    is_wanted = is_wanted and not intent.cancel_if_unknown and not record.result.is_stuck
     return is_wanted and venue_ms < record.send_ms + record.window_ms
 
 
@@ -113,12 +129,18 @@ def called_off(record: OrderRecord, *, now_ms: int) -> OrderRecord:
     return record.with_result(State.DONE, result)
 
 
-def taken_over(record: OrderRecord, *, now_ms: int) -> OrderRecord:
-    """Its replica has not been heard of for longer than the lease."""
+def taken_over(record: OrderRecord, *, now_ms: int, lost_ms: int = 0) -> OrderRecord:
+    """Its replica has not been heard of for longer than the lease.
+
+    If the store has lost what it was told last, by `lost_ms` (0: it has not), then what it shows as claimed by then may
+    have been sent all the same.
+    """
     if now_ms < record.lease_until_ms:
         return record
     if record.state is State.CLAIMED:
-        return not_sent(record)
+        if not lost_ms or record.created_ms > lost_ms:
+            return not_sent(record)
+        record = replace(record, state=State.SENT)
     return lost(record, cause="the replica that sent it died", now_ms=now_ms)
 
 

@@ -1,5 +1,7 @@
 """Numbers of the order path."""
 
+from contextlib import suppress
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ORDERS = Counter("crossgate_orders_total", "Orders by what their send came to", ["venue", "status"])
@@ -19,9 +21,20 @@ FOREIGN_EVENTS = Counter(
     "crossgate_foreign_order_events_total", "Events of orders that none of our records knows", ["account"]
 )
 PENDING = Gauge("crossgate_orders_pending", "Orders of an account that wait to be settled", ["account"])
+STUCK = Gauge("crossgate_orders_stuck", "Stuck orders of an account: each holds its market", ["account"])
+READY = Gauge("crossgate_account_ready", "Whether the account takes new orders", ["account"])
+ORPHANS = Gauge("crossgate_orphan_orders", "Orders at the venue that none of our records knows", ["account"])
+DUPLICATES = Gauge("crossgate_duplicate_orders", "Client ids under which more than one order rests", ["account"])
 SEND_SECONDS = Histogram(
     "crossgate_order_send_seconds",
     "From claim to settled, the limiter's wait included",
     ["venue"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+
+
+def forget(account: str) -> None:
+    """The account is no longer tended here: nothing is said of it any more."""
+    for gauge in (READY, STUCK, PENDING, ORPHANS, DUPLICATES):
+        with suppress(KeyError):
+            gauge.remove(account)

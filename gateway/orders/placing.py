@@ -7,7 +7,7 @@ client that hangs up does not stop its order.
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,23 +18,26 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
+from gateway.orders.adoption import Adoption, OtherContent
 from gateway.orders.claimed import Claimed
-from gateway.orders.claiming import Claiming
+from gateway.orders.claiming import Admitted, Claiming
+from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
 from gateway.orders.record import Intent, OrderRecord, order_request
-from gateway.orders.records import Claim, Records
-from gateway.orders.sending import Sending, clock_refusal, valid_until_passed, wait_s
+from gateway.orders.records import Claim, ClaimAnswer, Records
+from gateway.orders.reservation import stands_without_record
+from gateway.orders.sending import Sending, clock_refusal, hindrance_refusal, valid_until_passed, wait_s
+from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.risk.gate import Exposure, Risk
 from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
+from gateway.store.memory import StoreMemory
 from gateway.translation import store_refusal, write_refusal
 
 _log = structlog.get_logger()
-
-_SALTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,11 @@ class Placing:
         sending: Sending,
         risk: Risk,
         halts: Halts,
+        settling: Settling,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
+        memory: StoreMemory,
     ):
         self._accounts = accounts
         self._markets = markets
@@ -76,9 +81,11 @@ class Placing:
         self._sending = sending
         self._risk = risk
         self._halts = halts
+        self._settling = settling
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
+        self._memory = memory
         self._claiming = Claiming(records=records, clocks=clocks, halts=halts, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
@@ -92,9 +99,7 @@ class Placing:
             valid_until_ms = now_ms + self._settings.valid_for_ms
         if valid_until_ms <= now_ms:
             raise valid_until_passed()
-        intents = tuple(
-            self._intent(client, account, market, order, valid_until_ms, salt=salt) for salt in range(_SALTS)
-        )
+        intents = self._intents(client, account, market, order, valid_until_ms)
         try:
             account.trading.encode(order_request(intents[0], market))
         except NotSupported as error:
@@ -150,42 +155,76 @@ class Placing:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
                 raise clock_refusal(account.venue.name)
+            if self._memory.is_short:
+                raise _memory_refusal()
             exposure = await self._admissible(client, account, market, order)
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
             raise
-        # A replica that lets the order wait has not died over it.
-        now_ms = self._clocks[account.venue.name].redis_time_ms()
-        lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
+        content = order.content_hash(market)
+        # What has to be written down between claim and leave takes the long way.
+        may_admit = may_admit and not exposure.levels and not order.cancel_if_unknown
         nonce = secrets.token_hex(8)
-        try:
-            answer = await self._claiming.claim(
-                account,
-                intents,
-                nonce=nonce,
-                content=order.content_hash(market),
-                lease_ms=lease_ms,
-                # What has to be written down between claim and leave takes the long way.
-                may_admit=may_admit and not exposure.levels and not order.cancel_if_unknown,
-            )
-        except StoreUnavailable as error:
-            _log.warning("order_not_claimed", account=account.name, error=str(error))
-            if error.may_have_run:
-                await self._sending.give_up(intents[0], nonce)
-            raise store_refusal(write=True) from error
-        if answer.claim is Claim.EXISTS:
-            return Accepted(self._records[account.venue.name], answer.order_id)
-        if answer.claim is not Claim.CLAIMED:
-            raise _claim_refusal(answer.claim, order)
-        intent = next(intent for intent in intents if intent.order_id == answer.order_id)
-        return Claimed(account, market, order, intent, nonce, exposure, answer.admitted)
+        while True:
+            answer, admitted = await self._ask(account, order, intents, nonce, content, may_admit=may_admit)
+            if answer.claim is Claim.CLAIMED:
+                intent = next(intent for intent in intents if intent.order_id == answer.order_id)
+                return Claimed(account, market, order, intent, nonce, exposure, admitted)
+            if answer.claim is Claim.EXISTS:
+                return Accepted(self._records[account.venue.name], answer.order_id)
+            if answer.claim in {Claim.NOT_READY, Claim.LOST, Claim.HELD}:
+                raise hindrance_refusal(answer.claim, intents[0], answer.order_id)
+            if answer.claim is not Claim.TAKEN:
+                raise _claim_refusal(answer.claim, order)
+            taken = intents[answer.candidate]
+            if (record := await self._standing_for(client, account, taken, answer.kept, content)) is not None:
+                return Placed(record, is_new=False)
+            # By another id, whose venue's id is the same.
+            intents = tuple(intent for intent in intents if intent is not taken)
+            if not intents:
+                raise _claim_refusal(Claim.FULL, order)
 
     async def _claim_and_send(self, client: Client, order: NewOrder) -> "Accepted | Placed":
         claimed = await self.claim(client, order, may_admit=True)
         if isinstance(claimed, Claimed):
             return Placed(await self._sending.send(claimed), is_new=True)
         return claimed
+
+    async def _ask(  # private to this class
+        self,
+        account: Account,
+        order: NewOrder,
+        intents: Sequence[Intent],
+        nonce: str,
+        content: bytes,
+        *,
+        may_admit: bool,
+    ) -> tuple[ClaimAnswer, Admitted | None]:
+        # A replica that lets the order wait has not died over it.
+        now_ms = self._clocks[account.venue.name].redis_time_ms()
+        lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
+        try:
+            return await self._claiming.claim(
+                account, intents, nonce=nonce, content=content, lease_ms=lease_ms, may_admit=may_admit
+            )
+        except StoreUnavailable as error:
+            _log.warning("order_not_claimed", account=account.name, error=str(error))
+            if error.may_have_run:
+                await self._sending.give_up(intents[0], nonce)
+            raise store_refusal(write=True) from error
+
+    async def _standing_for(
+        self, client: Client, account: Account, intent: Intent, kept: bytes, content: bytes
+    ) -> OrderRecord | None:
+        """The order that stands for a venue's client id without a record, if it is this one. Raises `Refusal`."""
+        adoption = Adoption(account, self._records[account.venue.name], self._settling)
+        try:
+            return await adoption.of(client.name, intent, kept, content)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+        except OtherContent as error:
+            raise _conflict(intent.client_order_id) from error
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.
@@ -201,6 +240,9 @@ class Placing:
         try:
             known = await records.accepted(account.name, client.name, order.client_order_id)
             if known is None:
+                if (placed := await self._placed_without_record(client, account, market, order)) is not None:
+                    return placed
+                await self._check_not_lost(account, market, client, order)
                 return None
             order_id, content = known
             if content != order.content_hash(market):
@@ -210,33 +252,57 @@ class Placing:
             raise store_refusal(write=True) from error
         return None if record is None else Placed(record, is_new=False)
 
-    def _intent(
-        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int, *, salt: int
-    ) -> Intent:
+    async def _check_not_lost(self, account: Account, market: Market, client: Client, order: NewOrder) -> None:
+        """Until the venue was looked through after a loss, nobody can say that an order was not sent."""
+        readiness = await self._records[account.venue.name].readiness.see(account.name)
+        if readiness.lost_ms and not readiness.is_ready:
+            [intent, *_] = self._intents(client, account, market, order, 0)
+            raise hindrance_refusal(Claim.LOST, intent)
+
+    async def _placed_without_record(
+        self, client: Client, account: Account, market: Market, order: NewOrder
+    ) -> Placed | None:
+        """The same for an order that has ended, or was only seen at the venue."""
+        records, content = self._records[account.venue.name], order.content_hash(market)
+        intents = self._intents(client, account, market, order, order.valid_until_ms or 0)
+        held = await records.kept_for(account.name, [intent.venue_client_id for intent in intents])
+        for intent, kept in zip(intents, held, strict=True):
+            if kept is None or not stands_without_record(kept):
+                continue
+            if (record := await self._standing_for(client, account, intent, kept, content)) is not None:
+                return Placed(record, is_new=False)
+        return None
+
+    def _intents(
+        self, client: Client, account: Account, market: Market, order: NewOrder, valid_until_ms: int
+    ) -> tuple[Intent, ...]:
+        """The order under each of the venue's client ids that it can have."""
         venue = account.venue.name
-        digest = self._identities.client_id_digest(venue, account.name, client.name, order.client_order_id, salt)
-        venue_client_id = account.trading.client_id(digest)
-        identity = OrderIdentity(venue, account.name, market.symbol, client.name, venue_client_id)
-        return Intent(
-            order_id=self._identities.order_id(identity),
-            venue=venue,
-            account=account.name,
-            owner=client.name,
-            symbol=market.symbol,
-            client_order_id=order.client_order_id,
-            venue_client_id=venue_client_id,
-            side=order.side,
-            type=order.type,
-            quantity=order.quantity,
-            quote_quantity=order.quote_quantity,
-            price=order.price,
-            time_in_force=order.effective_time_in_force,
-            reduce_only=order.reduce_only,
-            self_trade_prevention=order.self_trade_prevention,
-            labels=order.labels,
-            cancel_if_unknown=order.cancel_if_unknown,
-            valid_until_ms=valid_until_ms,
-            options=order.options,
+        ids = venue_client_ids(self._identities, account, client.name, order.client_order_id)
+        identities = (OrderIdentity(venue, account.name, market.symbol, client.name, one) for one in ids)
+        return tuple(
+            Intent(
+                order_id=self._identities.order_id(identity),
+                venue=venue,
+                account=account.name,
+                owner=client.name,
+                symbol=market.symbol,
+                client_order_id=order.client_order_id,
+                venue_client_id=identity.venue_client_id,
+                side=order.side,
+                type=order.type,
+                quantity=order.quantity,
+                quote_quantity=order.quote_quantity,
+                price=order.price,
+                time_in_force=order.effective_time_in_force,
+                reduce_only=order.reduce_only,
+                self_trade_prevention=order.self_trade_prevention,
+                labels=order.labels,
+                cancel_if_unknown=order.cancel_if_unknown,
+                valid_until_ms=valid_until_ms,
+                options=order.options,
+            )
+            for identity in identities
         )
 
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:
@@ -254,14 +320,28 @@ class Placing:
             delay_s = min(delay_s * 1.5, 0.25)
 
 
+def _memory_refusal() -> Refusal:
+    return Refusal(
+        Code.STORE_UNAVAILABLE,
+        "the memory of the order store is almost used up (crossgate_store_memory_share): it takes no new orders until "
+        "there is more; cancels still go out, and what was sent is seen through",
+        outcome=Outcome.NOT_SENT,
+        retry_after_s=10,
+    )
+
+
+def _conflict(client_order_id: str | None) -> Refusal:
+    return Refusal(
+        Code.IDEMPOTENCY_CONFLICT,
+        f"the client_order_id {client_order_id!r} was accepted before with other content; use a new one",
+        field="client_order_id",
+        outcome=Outcome.NOT_SENT,
+    )
+
+
 def _claim_refusal(claim: Claim, order: NewOrder) -> Refusal:
     if claim is Claim.CONFLICT:
-        return Refusal(
-            Code.IDEMPOTENCY_CONFLICT,
-            f"the client_order_id {order.client_order_id!r} was accepted before with other content; use a new one",
-            field="client_order_id",
-            outcome=Outcome.NOT_SENT,
-        )
+        return _conflict(order.client_order_id)
     if claim is Claim.EXPIRED:
         return valid_until_passed()
     return Refusal(

@@ -149,11 +149,21 @@ class Result:
     is_sent_again: bool = False
     cancel_missed_ms: int | None = None
     """When it was to be cancelled and was not there yet: it is never sent again."""
+    is_stuck: bool = False
+    """Looked up in vain for too long, or answered with something else than was asked: people must settle it."""
 
     @property
     def fee(self) -> tuple[str, Decimal] | None:
         """Asset and amount; None while no trade was seen, or where they were charged in several assets."""
         return self.fees[0] if len(self.fees) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an order stands among those of its account: by when it was accepted, then by its id."""
+
+    created_ms: int
+    order_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,10 @@ class OrderRecord:
         return self.state in {State.CLAIMED, State.SENT}
 
     @property
+    def place(self) -> Place:
+        return Place(self.created_ms, self.intent.order_id)
+
+    @property
     def price(self) -> Decimal | None:
         """As it is at the venue."""
         return self.intent.price if self.result.price is None else self.result.price
@@ -187,7 +201,8 @@ class OrderRecord:
         return self.intent.quantity if self.result.quantity is None else self.result.quantity
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
-        return replace(self, state=state, result=result)
+        is_stuck = result.is_stuck and state is State.UNKNOWN
+        return replace(self, state=state, result=replace(result, is_stuck=is_stuck))
 
 
 def order_request(intent: Intent, market: Market) -> OrderRequest:
@@ -207,8 +222,10 @@ def order_request(intent: Intent, market: Market) -> OrderRequest:
     )
 
 
-def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> OrderRecord:
-    """A record made up from what the order's id and the venue say, where the store cannot be asked."""
+def from_venue(
+    identity: OrderIdentity, order_id: str, order: VenueOrder, *, client_order_id: str | None = None
+) -> OrderRecord:
+    """A record made up from what the order's id and the venue say, where the store has none or cannot be asked."""
     created_ms = order.created_time_us // 1_000
     intent = Intent(
         order_id=order_id,
@@ -216,7 +233,7 @@ def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> Ord
         account=identity.account,
         owner=identity.owner,
         symbol=identity.symbol,
-        client_order_id=None,
+        client_order_id=client_order_id,
         venue_client_id=identity.venue_client_id,
         side=order.side,
         type=order.type,
@@ -235,6 +252,7 @@ def from_venue(identity: OrderIdentity, order_id: str, order: VenueOrder) -> Ord
 _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=str)
 _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
+_venue_orders = msgspec.json.Decoder(VenueOrder)
 
 
 def encode(part: Intent | Result) -> bytes:
@@ -242,10 +260,28 @@ def encode(part: Intent | Result) -> bytes:
     return _encoder.encode(_plain_numbers(part))
 
 
-def _plain_numbers(part: Intent | Result) -> dict[str, Any]:
-    fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
-    if isinstance(part, Intent):
-        fields["options"] = present(part.options)
+def encode_venue_order(order: VenueOrder) -> bytes:
+    """JSON of an order as the venue shows it."""
+    return _encoder.encode(_plain_numbers(order))
+
+
+def decode_venue_order(kept: bytes) -> VenueOrder:
+    """The order as the venue showed it. Raises `ValueError` for what is none."""
+    try:
+        return _venue_orders.decode(kept)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+
+
+def _plain_numbers(part: Intent | Result | VenueOrder) -> dict[str, Any]:
+    """Its members that are not as they are by default."""
+    fields = {
+        name: value
+        for name, member in part.__dataclass_fields__.items()
+        if (value := getattr(part, name)) != member.default
+    }
+    if "options" in fields:
+        fields["options"] = present(fields["options"])
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 

@@ -12,7 +12,15 @@ from dataclasses import replace
 import structlog
 
 from adapters.contract import BeginSend, SendTime
-from adapters.errors import DefiniteNo, GrantExpired, InsufficientBalance, NeverSent, VenueError, WouldTake
+from adapters.errors import (
+    DefiniteNo,
+    EchoMismatch,
+    GrantExpired,
+    InsufficientBalance,
+    NeverSent,
+    VenueError,
+    WouldTake,
+)
 from adapters.models import VenueName, VenueOrder
 from gateway.accounts import Account
 from gateway.clock import VenueClock
@@ -21,9 +29,10 @@ from gateway.orders import lifecycle, metrics
 from gateway.orders.asking_again import AskingAgain
 from gateway.orders.claimed import Claimed, claimed_record
 from gateway.orders.claiming import send_window_ms
+from gateway.orders.identity import spelled_out
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State, order_request
-from gateway.orders.records import Records, SendLeave
+from gateway.orders.records import Claim, Records, SendLeave
 from gateway.orders.reserving import Reserving
 from gateway.orders.settling import Settling, Step, now_ms
 from gateway.orders.waits import Waits
@@ -90,8 +99,12 @@ class Sending:
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
+            if leave.hindrance is not None:
+                refusal = hindrance_refusal(leave.hindrance, intent, leave.held_by)
+                refusal.outcome = Outcome.NOT_SENT  # its record is here, and says so
+                raise refusal
             if leave.send_ms is None:
-                raise held_back(leave, intent.venue)
+                raise held_back(leave, intent)
             record = leave.of(record, window_ms)
             return SendTime(leave.send_ms, window_ms)
 
@@ -211,7 +224,9 @@ def _refused_by_venue(error: DefiniteNo) -> Step:
 
 
 def _lost(error: VenueError) -> Step:
-    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms())
+    # An answer that shows another order than was sent is nothing that looking again will settle by itself.
+    is_stuck = isinstance(error, EchoMismatch)
+    return lambda record: lifecycle.lost(record, cause=error.message, now_ms=now_ms(), is_stuck=is_stuck)
 
 
 def valid_until_passed() -> Refusal:
@@ -235,10 +250,42 @@ def clock_refusal(venue: VenueName) -> Refusal:
     )
 
 
-def held_back(leave: SendLeave, venue: VenueName) -> Refusal:
+def hindrance_refusal(why: Claim, intent: Intent, held_by: str = "") -> Refusal:
+    """The answer to an order of an account that is not ready, or of a market that a stuck order holds."""
+    if why is Claim.HELD:
+        is_own = (
+            spelled_out(held_by).owner == intent.owner
+        )  # else whose it is, which the id says, is not for all to know
+        which = f"the order {held_by}" if is_own else "another client's order"
+        return Refusal(
+            Code.ACCOUNT_HELD,
+            f"{intent.symbol} on {intent.account} is held by {which}: what became of it at {intent.venue} cannot be "
+            "found out. Whoever has the scope admin looks it up there and settles it with POST "
+            "/v1/admin/orders/{order_id}/resolve; cancels and other markets are not held",
+            outcome=Outcome.NOT_SENT,
+            venue=intent.venue,
+            details={"order_id": held_by} if is_own else None,
+        )
+    return Refusal(
+        Code.ACCOUNT_NOT_READY,
+        f"{intent.account} takes no new orders until {intent.venue} has been looked through for the orders there; "
+        "repeat this with the same client_order_id, which answers with the order if it was sent before; GET "
+        "/v1/system/status shows when the account is ready",
+        # What the store has lost may be this very order.
+        outcome=Outcome.UNKNOWN if why is Claim.LOST else Outcome.NOT_SENT,
+        venue=intent.venue,
+        retry_after_s=2,
+    )
+
+
+def held_back(leave: SendLeave, intent: Intent) -> Refusal:
     """The answer to an order that must not be sent any more."""
     if leave.halt is not None:
-        return leave.halt.refusal(venue)
+        return leave.halt.refusal(intent.venue)
+    if leave.hindrance is not None:
+        refusal = hindrance_refusal(leave.hindrance, intent, leave.held_by)
+        refusal.outcome = Outcome.NOT_SENT  # its record is here, and says so
+        return refusal
     if leave.expired:
         return valid_until_passed()
     return Refusal(

@@ -67,7 +67,7 @@ class SendingMany:
             for one, leave in zip(prepared, leaves, strict=True):
                 client_id = one.intent.venue_client_id
                 if leave.send_ms is None:
-                    held[client_id] = held_back(leave, account.venue.name)
+                    held[client_id] = held_back(leave, one.intent)
                 else:
                     known[client_id] = leave.of(known[client_id], window_ms)
                     when = SendTime(leave.send_ms, window_ms)

@@ -12,6 +12,7 @@ from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import StoreUnavailable
 from gateway.orders import amendment, lifecycle
+from gateway.orders.content import difference
 from gateway.orders.evidence import gather
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Added, Records
@@ -64,7 +65,7 @@ class Settling:
         return step(record) if written is None else written
 
     async def write(self, record: OrderRecord, step: Step) -> OrderRecord | None:
-        """Like `take`, but what cannot be written raises `StoreUnavailable`. None: the order's id was freed."""
+        """Like `take`, but what cannot be written raises `StoreUnavailable`. None: the record is there no more."""
         records = self._records[record.intent.venue]
         current: OrderRecord | None = record
         while current is not None:
@@ -75,7 +76,9 @@ class Settling:
                 if following.state in {State.DONE, State.NOT_SENT}:
                     await self._ended(following)
                 return replace(following, version=following.version + 1, updated_ms=now_ms())
-            current = await records.get(record.intent.order_id)
+            read, current = current, await records.get(record.intent.order_id)
+            if current == read:  # only what is left of it: nothing can be written
+                return None
         return None
 
     async def look_up(
@@ -138,15 +141,24 @@ class Settling:
     ) -> OrderRecord:
         """Settle an order by what the venue showed of it.
 
+        One that is stuck only if that is the order that was meant: the venue may have answered with another.
         `asked_ms`: it showed the order as it was when it was asked then, in its own time; None: it may be an older
         view.
         """
 
         def step(current: OrderRecord) -> OrderRecord:
+            if current.result.is_stuck and difference(current.intent, order) is not None:
+                return current
             current = lifecycle.seen(current, order, source=source)
             return current if asked_ms is None else amendment.shown(current, order, asked_ms=asked_ms)
 
         return await self.take(record, step)
+
+    def is_overdue(self, record: OrderRecord) -> bool:
+        """Whether an unknown order has been looked up in vain for too long."""
+        since_ms = record.created_ms if record.send_ms is None else record.send_ms
+        clock = self._clocks[record.intent.venue]
+        return clock.venue_time_ms() > since_ms + self._settings.stuck_after_ms
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """One of an order's trades: counted once, however often it is told. Raises `StoreUnavailable`."""

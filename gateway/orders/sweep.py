@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from adapters.contract import CallKind
-from adapters.errors import DefiniteNo
+from adapters.errors import DefiniteNo, VenueError
 from gateway.accounts import Account
 from gateway.errors import Refusal
 from gateway.orders import lifecycle, metrics
@@ -36,16 +36,19 @@ class Sweep:
         self._settling = settling
         self._asking_again = asking_again
 
-    async def once(self) -> None:
-        """One pass over what is due.
+    async def once(self, *, lost_ms: int = 0) -> None:
+        """One pass over what is due, and over what has ended; `lost_ms`: when the store lost what it knew, if it did.
 
         Raises what the store and the venue raise; what was settled before that stays settled.
         """
         now_ms = (await self._store.time_us()) // 1_000
+        await self._records.shrink(self._account.name, now_ms)
         due = await self._records.due(self._account.name, now_ms)
         metrics.PENDING.labels(self._account.name).set(len(due))
         found = [record for record in await asyncio.gather(*(self._read(one) for one in due)) if record is not None]
-        unknown = [record for record in [await self._taken_over(one, now_ms) for one in found] if _is_unknown(record)]
+        unknown = [
+            record for record in [await self._taken_over(one, now_ms, lost_ms) for one in found] if _is_unknown(record)
+        ]
         if not unknown:
             return
         # Settling may use the reserve that cancels have: an order in doubt is as urgent.
@@ -56,9 +59,13 @@ class Sweep:
                 looked_up = await self._settling.look_up(self._account, of_market, throttle)
             except (Refusal, DefiniteNo) as error:  # a market that is gone, say, must not hold up the others
                 _log.warning("orders_not_looked_up", account=self._account.name, symbol=symbol, error=str(error))
-            else:
-                self._report(looked_up)
-                await self._look_again([record for record in looked_up if _is_unknown(record)])
+                looked_up = of_market
+            except VenueError:
+                await self._find_stuck(unknown)
+                raise
+            self._report(looked_up)
+            marked = await self._find_stuck(looked_up)
+            await self._look_again([record for record in marked if _is_unknown(record)])
 
     async def _read(self, order_id: str) -> OrderRecord | None:
         try:
@@ -89,8 +96,27 @@ class Sweep:
             at_ms = now_ms + self._settling.look_again_in_ms(self._account, record)
             await self._records.look_again(self._account.name, record.intent.order_id, at_ms)
 
-    async def _taken_over(self, record: OrderRecord, now_ms: int) -> OrderRecord:
-        following = await self._settling.take(record, lambda current: lifecycle.taken_over(current, now_ms=now_ms))
+    async def _find_stuck(self, records: Sequence[OrderRecord]) -> Sequence[OrderRecord]:
+        """Mark those that were looked up in vain for too long: they hold their market."""
+        return [await self._stuck(record) if self._settling.is_overdue(record) else record for record in records]
+
+    async def _stuck(self, record: OrderRecord) -> OrderRecord:
+        marked = await self._settling.take(record, lifecycle.stuck)
+        if marked.result.is_stuck and not record.result.is_stuck:
+            _log.error(
+                "order_stuck",
+                order_id=record.intent.order_id,
+                account=self._account.name,
+                client=record.intent.owner,
+                symbol=record.intent.symbol,
+                cause=record.result.unknown_cause,
+            )
+        return marked
+
+    async def _taken_over(self, record: OrderRecord, now_ms: int, lost_ms: int) -> OrderRecord:
+        following = await self._settling.take(
+            record, lambda current: lifecycle.taken_over(current, now_ms=now_ms, lost_ms=lost_ms)
+        )
         if _is_unknown(following) and not _is_unknown(record):
             self._asking_again.start(self._account, following)
         return following

@@ -2,9 +2,10 @@
 -- twice: the second finds another version and changes nothing.
 --
 -- KEYS  1 order hash · 2 index of the client_order_id · 3 reservation of the venue's client id · 4 pending · 5 recent
---       · 6 live · 7 the account's journal
+--       · 6 live · 7 the account's journal · 8 held · 9 ended
 -- ARGV  1 expected version · 2 state · 3 result · 4 order id · 5 when to look again ms from now · 6 keep finished ms
---       · 7 nonce of the claim · 8 owner · 9 about how many entries the journal keeps · 10 the step
+--       · 7 nonce of the claim · 8 owner · 9 about how many entries the journal keeps · 10 the step · 11 symbol that the
+--       order holds, or empty
 -- Answer  1 written · 0 somebody was faster
 
 local t = redis.call("TIME")
@@ -29,11 +30,17 @@ if state == "unknown" then
 elseif state == "live" or state == "done" then
   redis.call("ZREM", KEYS[4], order_id)
 end
+if ARGV[11] ~= "" then
+  redis.call("HSET", KEYS[8], order_id, ARGV[11])
+else
+  redis.call("HDEL", KEYS[8], order_id)
+end
 if state == "live" then
   redis.call("ZADD", KEYS[6], now_ms, order_id)
 end
 if state == "done" then
   redis.call("ZREM", KEYS[6], order_id)
+  redis.call("ZADD", KEYS[9], now_ms, order_id)
   for i = 1, 3 do
     redis.call("PEXPIRE", KEYS[i], ARGV[6])
   end

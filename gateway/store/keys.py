@@ -86,7 +86,7 @@ def feed_epoch(venue: VenueName) -> str:
     return _key(venue, "feed", "epoch")
 
 
-# --- orders: finished ones are kept for `orders.records.KEEP_FINISHED_MS`, open ones until they are finished
+# --- orders: finished ones are kept for `orders.keep_finished_ms`, open ones until they are finished
 
 
 def order(venue: VenueName, order_id: str) -> str:
@@ -100,7 +100,10 @@ def client_order(venue: VenueName, account: AccountName, owner: str, client_orde
 
 
 def venue_client_id(venue: VenueName, account: AccountName, client_id: VenueClientId) -> str:
-    """A string: the order a venue's client id is reserved for. Lives as long as the order."""
+    """A string: the order a venue's client id is reserved for. Lives as long as the order, and takes its place.
+
+    It holds the order's id, or what is left of a finished order, or an order that was only seen at the venue.
+    """
     return _key(venue, "order", "reserved", account, client_id)
 
 
@@ -117,6 +120,39 @@ def recent_orders(venue: VenueName, account: AccountName) -> str:
 def live_orders(venue: VenueName, account: AccountName) -> str:
     """A sorted set: orders that rest at the venue, by when that was seen (Redis time, ms)."""
     return _key(venue, "order", "live", account)
+
+
+def readiness(venue: VenueName, account: AccountName) -> str:
+    """A hash without expiry: since when the account's orders are all here, and whether new ones may leave.
+
+    It has no lifetime because its absence is the sign that the store was lost.
+    """
+    return _key(venue, "order", "readiness", account)
+
+
+def held_orders(venue: VenueName, account: AccountName) -> str:
+    """A hash: stuck orders, each with the symbol it holds; lives while there are any."""
+    return _key(venue, "order", "held", account)
+
+
+def ended_orders(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: finished orders whose record is still whole, by when they ended (Redis time, ms)."""
+    return _key(venue, "order", "ended", account)
+
+
+def past_orders(venue: VenueName, account: AccountName, span: int) -> str:
+    """A list: the venue's client ids of shrunk orders that were accepted in one span of time; lives as they do."""
+    return _key(venue, "order", "past", account, str(span))
+
+
+def past_spans(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: the spans of time that such lists are about, by when those end (Redis time, ms); lives as they."""
+    return _key(venue, "order", "spans", account)
+
+
+def orphan_orders(venue: VenueName, account: AccountName) -> str:
+    """A hash: venue orders that no record knows; lives for ten comparisons with the venue."""
+    return _key(venue, "order", "orphans", account)
 
 
 def sweep_lease(venue: VenueName, account: AccountName) -> str:

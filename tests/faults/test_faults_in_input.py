@@ -20,7 +20,7 @@ async def nothing_reaches_the_venue(gateway: Running) -> Any:
     exchange.reads.clear()
     yield
     assert (len(exchange.arrivals), exchange.cancels) == before
-    assert set(exchange.reads) <= {"time", "markets"}, "what the gateway asks of its own accord"
+    assert set(exchange.reads) <= {"time", "markets", "resting"}, "what the gateway asks of its own accord"
 
 
 async def refused(gateway: Running, body: Any, path: str = "/v1/orders") -> dict[str, Any]:

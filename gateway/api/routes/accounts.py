@@ -10,15 +10,15 @@ from starlette.responses import Response
 from adapters.contract import Throttle
 from adapters.errors import VenueError
 from gateway.accounts import EGRESS, Account
-from gateway.api.account_bodies import AccountShape, Balance, Position
+from gateway.api.account_bodies import AccountShape, Balance, Orphan, Position
 from gateway.api.answers import ERRORS, meta_of, ok
 from gateway.api.bodies import Answer, Page, page_of
 from gateway.api.deps import PageLimit, PageNumber, Reader, TheServices, json_body, openapi_body
 from gateway.api.limits import PlanRequest, PlanShape, RuleState, plan_shape, rule_states, seen_by
 from gateway.auth.grants import Client
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.settings import AccountAccess
-from gateway.translation import read_refusal
+from gateway.translation import read_refusal, store_refusal
 
 T = TypeVar("T")
 
@@ -58,6 +58,21 @@ async def positions(
     held, as_of_us = await _read(found, client, found.data.positions)
     shapes = [Position.of(one) for one in held]
     return ok(Page[Position], page_of(shapes, page=page, limit=limit), meta=meta_of("venue", as_of_us))
+
+
+@router.get("/{account}/orphans", response_model=Answer[Page[Orphan]])
+async def orphans(
+    the: TheServices, client: Reader, account: str, page: PageNumber = 1, limit: PageLimit = 20
+) -> Response:
+    """Orders that rest at the venue and that nobody here placed; only for who sees the whole account."""
+    found = the.accounts.get(account, client)
+    sees_all = client.accounts[found.name] is AccountAccess.ACCOUNT
+    try:
+        orders = await the.records[found.venue.name].orphans(found.name) if sees_all else []
+    except StoreUnavailable as error:
+        raise store_refusal(write=False) from error
+    shapes = [Orphan.of(order) for order in sorted(orders, key=lambda one: one.created_time_us, reverse=True)]
+    return ok(Page[Orphan], page_of(shapes, page=page, limit=limit))
 
 
 @router.get("/{account}/rate-limits", response_model=Answer[list[RuleState]])

@@ -3,27 +3,23 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from adapters.models import AccountName
 from gateway.accounts import Account
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, GrowingPage, Shape
-from gateway.api.deps import PageLimit, TheServices, may
+from gateway.api.deps import Admin, PageLimit, TheServices
 from gateway.api.event_bodies import Event, event_of
 from gateway.api.journal_filter import Cursor, Kinds, TheFilter, growing_page
-from gateway.auth import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.journal import Entry
 from gateway.services import Services
-from gateway.settings import Scope
 from gateway.store import keys
 from gateway.translation import store_refusal
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], responses=ERRORS)
-
-Admin = Annotated[Client, Depends(may(Scope.ADMIN))]
 
 
 class Reach(Shape):

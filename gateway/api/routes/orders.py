@@ -28,8 +28,7 @@ from gateway.orders.cancelling import NotCancellable
 from gateway.orders.finding import Listing
 from gateway.orders.identity import ORDER_ID_MAX
 from gateway.orders.placing import Placed
-from gateway.orders.record import OrderRecord, State
-from gateway.orders.records import Place
+from gateway.orders.record import OrderRecord, Place, State
 from gateway.services import Services
 
 router = APIRouter(tags=["orders"], responses=ERRORS)

@@ -4,10 +4,13 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from gateway import __version__
+from gateway.accounts import Account
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, Shape
 from gateway.api.context import now_ms
 from gateway.api.deps import TheContext, TheServices
+from gateway.auth import Client
+from gateway.orders.identity import spelled_out
 from gateway.services import Services
 
 router = APIRouter(tags=["system"], responses=ERRORS)
@@ -45,6 +48,21 @@ class HaltStatus(Shape):
     """Told to clients only."""
 
 
+class HeldMarket(Shape):
+    symbol: str
+    order_id: str | None
+    """The stuck order; null where the caller may not see it."""
+
+
+class AccountStatus(Shape):
+    account: str
+    venue: str
+    is_ready: bool
+    """Whether it takes new orders: its venue was looked through since the store began to know it."""
+    held: list[HeldMarket]
+    """Markets that take no new orders until a stuck order has been found or resolved."""
+
+
 class Status(Shape):
     status: str
     """`ok`, `degraded` or `draining`."""
@@ -53,6 +71,8 @@ class Status(Shape):
     store: StoreStatus
     venues: list[VenueStatus]
     halts: list[HaltStatus]
+    accounts: list[AccountStatus]
+    """Those granted to whoever asks."""
     problems: list[str]
 
 
@@ -64,9 +84,10 @@ async def time() -> Response:
 
 @router.get("/v1/system/status", response_model=Answer[Status])
 async def status(the: TheServices, request_context: TheContext) -> Response:
-    """Venues, streams, halts and Redis, as this replica sees them."""
+    """Venues, streams, halts, Redis and the caller's accounts, as this replica sees them."""
     problems = _problems(the)
     streams = the.feeds.state().venues
+    client = request_context.client
     return ok(
         Status,
         Status(
@@ -93,8 +114,29 @@ async def status(the: TheServices, request_context: TheContext) -> Response:
                 )
                 for halt in the.halts.in_force()
             ],
+            accounts=[
+                _account(the, account, client)
+                for account in the.accounts.all()
+                if client is not None and account.name in client.accounts
+            ],
             problems=problems,
         ),
+    )
+
+
+def _account(the: Services, account: Account, client: Client) -> AccountStatus:
+    last = the.readiness(account)
+    return AccountStatus(
+        account=account.name,
+        venue=account.venue.name,
+        is_ready=last is not None and last.is_ready,
+        held=[
+            HeldMarket(
+                symbol=symbol,
+                order_id=order_id if client.sees(account.name, spelled_out(order_id).owner) else None,
+            )
+            for order_id, symbol in (last.held.items() if last is not None else ())
+        ],
     )
 
 
@@ -132,6 +174,9 @@ def _problems(the: Services) -> list[str]:
                 f"venues.{name}.markets.{symbol}: {name} has no such market, so that its limits limit nothing"
                 for symbol in the.risk.unknown_markets(name, list(the.markets.of(name)))
             ]
+        waiting = [one for one in the.accounts.all() if one.venue.name == name and not the.is_ready(one)]
+        if waiting:
+            problems.append(f"{len(waiting)} accounts at {name} take no new orders until it has been looked through")
     return problems
 
 

@@ -66,6 +66,7 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
             "fenced": _client("fenced", "read", "trade", ip_allow=["198.51.100.0/24"]),
         },
         "limiter": {"assume_unspent": True},
+        "orders": {"assume_none_sent": True},
     }
     return Settings(**(values | changes))
 

@@ -118,6 +118,8 @@ async def running(settings: Settings, redis_url: str, exchange: Exchange) -> Asy
             await services.markets.wait_loaded(exchange.name)
             while not services.clocks[exchange.name].is_measured:  # noqa: ASYNC110  # there is no event for it
                 await asyncio.sleep(0.01)
+            while any(not services.is_ready(account) for account in services.accounts.all()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         yield Running(app, services, exchange, http)
 
 

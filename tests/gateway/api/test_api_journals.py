@@ -11,7 +11,6 @@ from adapters.models import AccountName, Fill, Liquidity, VenueName
 from gateway.journal import EVERYBODY
 from gateway.journal.archive_files import entries_in
 from gateway.orders.record import OrderRecord
-from gateway.orders.records import Records
 from gateway.store import keys
 from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, fresh_id
@@ -95,11 +94,11 @@ async def test_events_of_others_are_for_those_who_were_granted_the_account(gatew
 async def test_kinds_that_are_not_known_are_passed_on(gateway: Running) -> None:
     start = await newest(gateway)
     await write(gateway, "main", "kind", "halt", "owner", EVERYBODY, "data", '{"mode":"no_new"}')
-    await write(gateway, "main", "kind", "orphan", "owner", "", "note", "seen")
+    await write(gateway, "main", "kind", "rumour", "owner", "", "note", "seen")
     await write(gateway, "main", "kind", "order", "owner", "bot", "intent", "of an older version")
     for client, expected in (
         ("bot", [("halt", {"mode": "no_new"})]),
-        ("boss", [("halt", {"mode": "no_new"}), ("orphan", {"note": "seen"})]),
+        ("boss", [("halt", {"mode": "no_new"}), ("rumour", {"note": "seen"})]),
     ):
         found = await data(gateway, EVENTS, client=client, after=start)
         assert [(event["kind"], event["data"]) for event in found["items"]] == expected
@@ -126,7 +125,7 @@ async def test_a_cursor_that_was_cut_or_never_was_is_refused(gateway: Running) -
 async def test_fills_are_listed_with_the_order_they_belong_to(gateway: Running) -> None:
     start = await newest(gateway)
     placed = (await gateway.place()).json()["data"]
-    records = Records(gateway.services.store, V)
+    records = gateway.services.records[V]
     record = await records.get(placed["order_id"])
     assert record is not None
     await records.add_fill(record, fill_of(record))
@@ -232,7 +231,8 @@ async def test_with_an_archive_every_entry_is_copied_to_it(tmp_path: Path) -> No
                 return bool(page["items"]) and page["reach"]["archived_to"] == page["cursor"]
 
             await eventually(is_archived)
-    entries = list(entries_in(directory / "main"))
+    begun, *entries = entries_in(directory / "main")
+    assert (begun["kind"], begun["owner"]) == ("epoch", EVERYBODY)
     assert [(entry["kind"], entry["owner"]) for entry in entries] == [("order", "bot")]
     told = entries[0]["data"]
     names = ("order_id", "client_order_id", "venue_order_id", "symbol", "price", "status", "version")

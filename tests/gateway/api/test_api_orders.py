@@ -311,7 +311,7 @@ async def test_another_clients_order_answers_like_none(gateway: Running, method:
 async def test_asking_for_an_id_nobody_used_is_404_and_places_nothing(gateway: Running) -> None:
     before = len(gateway.exchange.arrivals)
     status, error = await gateway.error("GET", f"/v1/accounts/main/orders/by-client-id/{fresh_id()}", client="bot")
-    assert (status, error["code"], error["details"]) == (404, "ORDER_NOT_FOUND", {"absence_verified": False})
+    assert (status, error["code"], error["details"]) == (404, "ORDER_NOT_FOUND", {"absence_verified": True})
     assert len(gateway.exchange.arrivals) == before
 
 

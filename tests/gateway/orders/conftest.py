@@ -2,11 +2,19 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from adapters.models import VenueName
 from tests.gateway.orders.exchange import Exchange
 from tests.gateway.orders.replica import Replica, replica
 from tests.redis_process import RedisProcess
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_tracebacks() -> None:
+    """Telling of an exception with all that its frames hold takes seconds, in which nothing else goes on."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest.fixture(scope="session")

@@ -382,17 +382,17 @@ class _Trading:
         await self._exchange.read("resting", throttle)
         return [order for order in self._exchange.resting() if market is None or order.symbol == market.symbol]
 
-    async def order_history(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
+    async def order_history(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[VenueOrder]:
         await self._exchange.read("history", throttle)
         if "history" in self._exchange.hidden:
             return []
         return [
             order
             for order in self._exchange.orders.values()
-            if order.symbol == market.symbol and order.created_time_us >= since_ms * 1_000
+            if (market is None or order.symbol == market.symbol) and order.created_time_us >= since_ms * 1_000
         ]
 
-    async def fills(self, market: Market, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
+    async def fills(self, market: Market | None, since_ms: int, throttle: Throttle) -> Sequence[Fill]:
         await self._exchange.read("fills", throttle)
         if "fills" in self._exchange.hidden:
             return []

@@ -23,6 +23,7 @@ from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.first_look import FirstLook
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder
@@ -31,6 +32,7 @@ from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
 from gateway.orders.replacing import Replacing
 from gateway.orders.reserving import Reserving
+from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
 from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
@@ -54,6 +56,7 @@ from gateway.settings import (
 )
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from tests.gateway.orders.exchange import SYMBOL, Exchange
 
@@ -68,6 +71,7 @@ QUICK = OrderSettings.model_construct(
     valid_for_ms=5_000,
     claim_lease_ms=400,
     client_order_id_required=True,
+    assume_none_sent=True,
 )
 
 
@@ -145,7 +149,10 @@ class Replica:
     reserving: Reserving
     halts: Halts
     prices: Prices
+    resolving: Resolving
+    memory: StoreMemory
     sweep: Sweep
+    look: FirstLook
     sweeps: Tending
 
     @property
@@ -178,7 +185,7 @@ class Replica:
 
     async def keys_of_orders(self) -> set[str]:
         found = await self.store.command("KEYS", f"cg:{{{self.venue}}}:order:*")
-        return {key.decode().split(":order:")[1].partition(":")[0] for key in found}
+        return {key.decode().split(":order:")[1].partition(":")[0] for key in found} - {"readiness"}
 
 
 @asynccontextmanager
@@ -191,6 +198,7 @@ async def replica(
     is_clock_measured: bool = True,
     limiter_settings: LimiterSettings = UNSPENT,
     limits: LimitSettings | None = None,
+    is_ready: bool = True,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -206,8 +214,9 @@ async def replica(
             tokens = TokenVault(KEY).cache(venue.name, ACCOUNT, clock)
             account = Account(ACCOUNT, venue, exchange.open(ACCOUNT), limiter, tokens)
             accounts = Accounts([account])
-            records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
+            records = {venue.name: Records(store, venue.name, identities, settings)}
+            clocks = {venue.name: clock}
             prices = Prices()
             risk = Risk(limited(venue.name, limits or LimitSettings()), prices, Ledger(store))
             reserving = Reserving(risk, records, markets)
@@ -224,7 +233,7 @@ async def replica(
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
-            waits = Waits()
+            memory, waits = StoreMemory(store), Waits()
             asking_again = AskingAgain(
                 records=records, markets=markets, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
             )
@@ -264,9 +273,11 @@ async def replica(
                 sending=sending,
                 risk=risk,
                 halts=halts,
+                settling=settling,
                 identities=identities,
                 settings=settings,
                 in_flight=in_flight,
+                memory=memory,
             )
             amending = Amending(
                 markets=markets,
@@ -281,6 +292,8 @@ async def replica(
                 settings=settings,
                 in_flight=in_flight,
             )
+            if is_ready:
+                await make_ready(records[venue.name])
             try:
                 yield Replica(
                     exchange=exchange,
@@ -325,12 +338,15 @@ async def replica(
                         identities=identities,
                         withdrawing=withdrawing,
                     ),
+                    resolving=Resolving(records=records, identities=identities, settling=settling),
                     in_flight=in_flight,
                     risk=risk,
                     reserving=reserving,
                     halts=halts,
                     prices=prices,
                     sweep=Sweep(account, store, records[venue.name], settling, asking_again),
+                    memory=memory,
+                    look=FirstLook(account, records[venue.name], settling, clock, settings),
                     sweeps=Tending(
                         accounts,
                         store=store,
@@ -338,7 +354,9 @@ async def replica(
                         settling=settling,
                         asking_again=asking_again,
                         replica=name,
-                        lag_ms=100,
+                        clocks=clocks,
+                        settings=settings,
+                        identities=identities,
                     ),
                 )
             finally:
@@ -355,6 +373,12 @@ def limited(venue: VenueName, limits: LimitSettings) -> Settings:
         clients={},
         desks={},
     )
+
+
+async def make_ready(records: Records, account: AccountName = ACCOUNT) -> None:
+    """As if the venue had been looked at."""
+    seen = await records.readiness.see(account)
+    assert await records.readiness.make_ready(account, seen.epoch)
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:

@@ -65,7 +65,7 @@ async def test_an_admitted_order_is_claimed_paid_for_and_timed_at_once(one: Repl
     before = await left(one)
     admission, passage = await admit(one)
     record = await one.known()
-    assert (admission.claim, admission.order_id) == (Claim.CLAIMED, record.intent.order_id)
+    assert (admission.claimed.claim, admission.claimed.order_id) == (Claim.CLAIMED, record.intent.order_id)
     assert (record.state, record.version, record.nonce) == (State.SENT, 2, "a")
     assert admission.leave is not None
     assert admission.leave.send_ms == record.send_ms == record.created_ms + 5_000
@@ -87,7 +87,7 @@ async def test_admitting_twice_gives_the_same_time_and_spends_once(one: Replica)
     first, _ = await admit(one)
     before = await stored(one)
     second, _ = await admit(one)
-    assert (second.claim, second.order_id, second.leave) == (first.claim, first.order_id, first.leave)
+    assert (second.claimed, second.leave) == (first.claimed, first.leave)
     assert second.spent is None
     assert await stored(one) == before
 
@@ -106,7 +106,7 @@ async def test_what_is_not_claimed_spends_nothing_and_changes_nothing(
     await admit(one)
     before = await stored(one)
     admission, _ = await admit(one, **again)
-    assert (admission.claim, admission.leave, admission.spent) == (claim, None, None)
+    assert (admission.claimed.claim, admission.leave, admission.spent) == (claim, None, None)
     assert await stored(one) == before
 
 
@@ -134,7 +134,7 @@ async def narrow(orders_redis: RedisProcess, exchange: Exchange) -> AsyncIterato
 async def test_without_units_it_is_only_claimed_and_a_second_run_may_go_on(narrow: Replica) -> None:
     await narrow.placing.place(BOT, limit_order("first"))
     admission, passage = await admit(narrow)
-    assert (admission.claim, admission.leave) == (Claim.CLAIMED, None)
+    assert (admission.claimed.claim, admission.leave) == (Claim.CLAIMED, None)
     assert admission.spent is not None
     assert passage.answered(admission.spent) is None
     assert (await narrow.known()).state is State.CLAIMED

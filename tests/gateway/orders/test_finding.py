@@ -8,8 +8,7 @@ import pytest
 from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import OrderStatus
 from gateway.errors import Code, Refusal
-from gateway.orders.record import OrderRecord, State
-from gateway.orders.records import Place
+from gateway.orders.record import OrderRecord, Place, State
 from gateway.settings import AccountAccess, Scope
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange
@@ -109,7 +108,7 @@ async def test_the_bots_own_id_finds_its_order_and_only_its_own(one: Replica) ->
     for who, client_order_id in ((SUPERVISOR, "one"), (BOT, "two")):
         with pytest.raises(Refusal) as caught:
             await one.finding.by_client_order_id(who, ACCOUNT, client_order_id)
-        assert (caught.value.code, caught.value.details) == (Code.ORDER_NOT_FOUND, {"absence_verified": False})
+        assert (caught.value.code, caught.value.details) == (Code.ORDER_NOT_FOUND, {"absence_verified": True})
 
 
 async def test_a_list_is_newest_first_compared_and_ones_own(one: Replica) -> None:

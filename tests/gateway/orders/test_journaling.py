@@ -23,8 +23,10 @@ from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.journaling import JournaledFill, decode_fill, decode_step, encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State
 from gateway.orders.records import Added, Records
+from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
+from tests.gateway.orders.replica import make_ready
 from tests.gateway.orders.samples import INTENT
 from tests.gateway.orders.test_record import intents, results
 from tests.redis_process import RedisProcess
@@ -93,7 +95,9 @@ def test_what_is_no_step_is_refused(data: bytes) -> None:
 
 async def test_an_entry_takes_less_than_250_bytes_of_redis(orders_redis: RedisProcess) -> None:
     async with Store.open(orders_redis.url) as store:
-        records = Records(store, VENUE)
+        records = Records(store, VENUE, IDENTITIES, OrderSettings(assume_none_sent=True))
+        await make_ready(records, ACCOUNT)
+        await store.command("DEL", keys.journal(VENUE, ACCOUNT))  # the epoch's entry
         for number in range(400):
             record = minted(str(3_000_000_000 + number))
             claimed = replace(record.intent, valid_until_ms=9_999_999_999_999)

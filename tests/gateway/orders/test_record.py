@@ -110,7 +110,7 @@ def test_what_was_written_is_read_back(intent: Intent, result: Result, state: St
 @given(intents)
 def test_numbers_are_kept_in_plain_notation(intent: Intent) -> None:
     kept = msgspec.json.decode(encode(intent))
-    kept |= kept["options"]
+    kept |= kept.get("options", {})
     for name in ("quantity", "quote_quantity", "price", "stop_price", "callback_rate", "visible_quantity"):
         assert kept.get(name) is None or set(kept[name]) <= set("0123456789.")
 

@@ -9,16 +9,20 @@ import pytest
 
 from adapters.models import AccountName, OrderStatus, VenueClientId, VenueName
 from gateway.orders import lifecycle
-from gateway.orders.record import Intent, OrderRecord, State
-from gateway.orders.records import KEEP_FINISHED_MS, Added, Claim, Place, Records
+from gateway.orders.identity import Identities, OrderIdentity
+from gateway.orders.record import Intent, OrderRecord, Place, State
+from gateway.orders.records import Added, Claim, Records
+from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
+from tests.gateway.orders.replica import make_ready
 from tests.gateway.orders.samples import FILL, INTENT
 from tests.redis_process import RedisProcess
 
 ACCOUNT = AccountName("main")
 CONTENT = b"\x00" * 32
 LEASE_MS = 60_000
+IDENTITIES = Identities(bytes(range(32)))
 
 
 class Kept:
@@ -27,20 +31,22 @@ class Kept:
     def __init__(self, store: Store):
         self.store = store
         self.venue = VenueName(f"v{uuid4().hex}")
-        self.records = Records(store, self.venue)
+        self.records = Records(store, self.venue, IDENTITIES, OrderSettings(assume_none_sent=True))
 
     def intent(self, client_order_id: str = "one", salt: int = 0, cid: str | None = None) -> Intent:
         venue_client_id = VenueClientId(cid or f"{client_order_id}-{salt}")
+        identity = OrderIdentity(self.venue, ACCOUNT, INTENT.symbol, INTENT.owner, venue_client_id)
         return replace(
             INTENT,
             venue=self.venue,
-            order_id=f"id-{venue_client_id}",
+            order_id=IDENTITIES.order_id(identity),
             client_order_id=client_order_id,
             venue_client_id=venue_client_id,
         )
 
     async def claim(self, *intents: Intent, nonce: str = "a", content: bytes = CONTENT) -> tuple[Claim, str]:
-        return await self.records.claim(intents or (self.intent(),), nonce=nonce, content=content, lease_ms=LEASE_MS)
+        found = await self.records.claim(intents or (self.intent(),), nonce=nonce, content=content, lease_ms=LEASE_MS)
+        return found.claim, found.order_id
 
     async def begin(
         self, intent: Intent | None = None, *, nonce: str = "a", ahead_ms: int = 0
@@ -59,6 +65,8 @@ class Kept:
         """All that is kept of this venue, for comparing before and after."""
         found: dict[bytes, object] = {}
         for name in sorted(await self.store.command("KEYS", f"*{{{self.venue}}}*")):
+            if b":readiness:" in name:
+                continue
             kind = await self.store.command("TYPE", name)
             reads = {
                 b"hash": ("HGETALL", name),
@@ -76,7 +84,10 @@ class Kept:
 @pytest.fixture
 async def kept(orders_redis: RedisProcess) -> AsyncIterator[Kept]:
     async with Store.open(orders_redis.url) as store:
-        yield Kept(store)
+        kept = Kept(store)
+        await make_ready(kept.records)
+        await store.command("DEL", keys.journal(kept.venue, ACCOUNT))  # the epoch's entry
+        yield kept
 
 
 async def test_a_claim_is_there_before_anything_is_sent(kept: Kept) -> None:
@@ -129,6 +140,7 @@ async def test_a_taken_client_id_of_the_venue_is_stepped_aside_from(kept: Kept) 
 
 async def test_ids_of_other_clients_and_accounts_do_not_meet(kept: Kept) -> None:
     await kept.claim(kept.intent(cid="7"))
+    await make_ready(kept.records, AccountName("b"))
     for other in (
         replace(kept.intent(cid="8"), owner="other"),
         replace(kept.intent(cid="7"), account=AccountName("b")),
@@ -247,7 +259,7 @@ async def test_only_a_finished_record_has_an_end(kept: Kept) -> None:
     assert {await kept.ttl_ms(name) for name in names} == {-1}
     await kept.records.write(replace(await kept.get(), state=State.DONE))
     for name in names:
-        assert KEEP_FINISHED_MS - 5_000 < await kept.ttl_ms(name) <= KEEP_FINISHED_MS
+        assert OrderSettings().keep_finished_ms - 5_000 < await kept.ttl_ms(name) <= OrderSettings().keep_finished_ms
 
 
 async def test_the_result_is_written_with_the_state(kept: Kept) -> None:
@@ -300,7 +312,7 @@ async def test_recent_orders_come_newest_first_and_go_on_from_any_place(kept: Ke
 
 async def test_a_claim_forgets_orders_older_than_finished_ones_are_kept(kept: Kept) -> None:
     await kept.claim(kept.intent("old"))
-    week_ago_ms = await kept.store.time_us() // 1_000 - KEEP_FINISHED_MS
+    week_ago_ms = await kept.store.time_us() // 1_000 - OrderSettings().keep_finished_ms
     name = keys.recent_orders(kept.venue, ACCOUNT)
     await kept.store.command("ZADD", name, week_ago_ms - 1_000, kept.intent("old").order_id)
     await kept.claim(kept.intent("new"))

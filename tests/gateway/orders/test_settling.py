@@ -10,6 +10,7 @@ from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import OrderStatus
 from gateway.journal import Entry, Kind
 from gateway.orders import lifecycle
+from gateway.orders.identity import Identities
 from gateway.orders.journaling import decode_step
 from gateway.orders.lifecycle import NOT_PLACED
 from gateway.orders.record import OrderRecord, State
@@ -19,7 +20,7 @@ from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
 from tests.gateway.orders.exchange import Exchange
-from tests.gateway.orders.replica import ACCOUNT, BOT, QUICK, Replica, limit_order, market_order, replica
+from tests.gateway.orders.replica import ACCOUNT, BOT, KEY, QUICK, Replica, limit_order, market_order, replica
 from tests.gateway.orders.samples import FILL
 from tests.redis_process import RedisProcess
 
@@ -211,7 +212,7 @@ async def test_what_is_known_is_answered_though_it_cannot_be_written(one: Replic
 
 def _on(store: Store, one: Replica) -> Settling:
     return Settling(
-        records={one.venue: Records(store, one.venue)},
+        records={one.venue: Records(store, one.venue, Identities(KEY), QUICK)},
         markets=one.markets,
         clocks={one.venue: one.clock},
         settings=QUICK,

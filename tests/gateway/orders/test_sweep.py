@@ -11,7 +11,7 @@ from gateway.accounts import Account
 from gateway.orders.record import OrderRecord, State
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange, market
-from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, client, limit_order, replica, until
+from tests.gateway.orders.replica import ACCOUNT, BOT, Replica, client, limit_order, make_ready, replica, until
 from tests.redis_process import RedisProcess, eventually
 
 
@@ -152,6 +152,7 @@ async def test_an_account_in_trouble_of_any_kind_holds_up_no_other(one: Replica)
 
     trouble.before_answer = lose
     both = client(accounts=(ACCOUNT, bad))
+    await make_ready(one.records, bad)
     stuck = (await one.placing.place(both, limit_order(account=bad))).record
     await one.store.command("ZADD", keys.pending_orders(one.venue, bad), 1, stuck.intent.order_id)
     run = asyncio.create_task(one.sweeps.run())

@@ -1,0 +1,1 @@
+"""What orders take in Redis: `make bench-memory`."""
