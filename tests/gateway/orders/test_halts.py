@@ -139,11 +139,12 @@ async def test_setting_and_lifting_are_in_the_journal_once_each_however_often_th
         Entry.read(cursor, dict(zip(fields[::2], fields[1::2], strict=True)))
         for cursor, fields in await one.store.command("XRANGE", keys.journal(one.venue, ACCOUNT), "-", "+")
     ]
-    assert [(entry.kind, entry.owner, entry.fields[b"action"], entry.fields[b"by"]) for entry in entries] == [
-        (Kind.HALT, "", b"set", b"officer"),
-        (Kind.HALT, "", b"lifted", b"chief"),
+    told = [entry for entry in entries if entry.kind == Kind.HALT]
+    assert [(entry.owner, entry.fields[b"action"], entry.fields[b"by"]) for entry in told] == [
+        ("", b"set", b"officer"),
+        ("", b"lifted", b"chief"),
     ]
-    assert msgspec.json.decode(entries[0].fields[b"halt"], type=Halt) == what
+    assert msgspec.json.decode(told[0].fields[b"halt"], type=Halt) == what
 
 
 async def test_halts_outlive_the_data_of_redis(one: Replica, other: Replica) -> None:
