@@ -15,18 +15,23 @@ local function process_id()
   return string.match(redis.call("INFO", "server"), "run_id:(%x+)")
 end
 
--- A copy may lack what was written last: one that has less than is remembered does, one that was promoted might. It is
--- dropped, so that to everybody the state counts as lost. Who wrote it and was a copy only for a while lacks nothing.
+-- A copy may lack what was written last: one that has less than is remembered does; one that was promoted might, and so
+-- might one that another run of the server wrote, if nobody who asks remembers that run (a backup that was restored). It
+-- is dropped, so that to everybody the state counts as lost. Who wrote it and was a copy only for a while lacks nothing.
+-- Answers whether it was dropped.
 local function drop_copy(key, epoch, steps)
   local is = redis.call("HMGET", key, "epoch", "steps", "server", "process")
   if not is[1] then
-    return
+    return false
   end
   local id, before = server_ids()
   local is_behind = tonumber(is[1]) < epoch or (tonumber(is[1]) == epoch and tonumber(is[2]) < steps)
-  if is_behind or (before and is[3] ~= id and is[4] ~= process_id()) then
+  local may_lack = epoch == 0 or (before and is[3] ~= id)
+  if is_behind or (may_lack and is[4] ~= process_id()) then
     redis.call("DEL", key)
+    return true
   end
+  return false
 end
 
 -- "not_ready", "lost" (the same, and what was sent before may not be known here), or "held" and the stuck order that

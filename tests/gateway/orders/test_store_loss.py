@@ -1,9 +1,12 @@
 """A store that lost what it knew: nothing goes out until the venue was looked through, and no id is sent twice."""
 
 import asyncio
-from collections.abc import Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,6 +15,9 @@ from adapters.errors import NoAnswer
 from adapters.models import OrderStatus
 from gateway.errors import Code, Outcome, Refusal
 from gateway.journal import CursorExpired, Journals
+from gateway.limiter import LimiterSettings
+from gateway.orders.new_order import NewOrder
+from gateway.orders.placing import Placed
 from gateway.orders.record import State
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange
@@ -256,3 +262,100 @@ async def test_a_promoted_copy_counts_as_lost_whoever_asks(
         await look(after)
         assert not (await after.placing.place(BOT, limit_order())).is_new
         assert len(exchange.arrivals) == 1
+
+
+BRISK = LimiterSettings(assume_unspent=True, hard_timeout_s=0.4, grant_life_s=0.3)
+
+
+@asynccontextmanager
+async def tended(redis_url: str, exchange: Exchange, name: str = "a") -> AsyncIterator[Replica]:
+    """A replica as it is in service: everything it does by itself goes on.
+
+    The limiter takes what it forgot for spent, so the venue's periods are short, and so is what a call may take.
+    """
+    exchange.period_ms = 200
+    async with replica(redis_url, exchange, is_ready=False, name=name, limiter_settings=BRISK) as on:
+        task = asyncio.create_task(on.sweeps.run())
+        try:
+            yield on
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def told(on: Replica, *orders: NewOrder) -> list[Placed]:
+    """What is answered in the end to who repeats these until they are taken."""
+
+    async def answer(order: NewOrder) -> Placed:
+        async with asyncio.timeout(10):
+            while True:
+                with suppress(Refusal):
+                    return await on.placing.place(BOT, order)
+                await asyncio.sleep(0.02)
+
+    return [await answer(order) for order in orders]
+
+
+RESTING, FILLED, LATER = limit_order("rests"), market_order("filled"), limit_order("later", price=Decimal(99))
+
+
+async def check_nothing_is_sent_twice(on: Replica, *orders: NewOrder) -> None:
+    again = await told(on, *orders)
+    assert [placed.is_new for placed in again] == [False] * len(orders)
+    assert len(on.exchange.arrivals) == len(orders)
+    resting = [placed.record for placed in again if placed.record.state is State.LIVE]
+    for record in resting:
+        cancelled = await on.cancelling.cancel(BOT, record.intent.order_id)
+        assert cancelled.result.status is OrderStatus.CANCELLED
+    assert on.exchange.resting() == []
+    assert (await on.placing.place(BOT, limit_order("new"))).is_new
+
+
+async def test_after_redis_was_emptied_resting_orders_are_adopted_and_nothing_is_sent_twice(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    with RedisProcess(data_dir=tmp_path) as own:
+        async with tended(own.url, exchange) as on, tended(own.url, exchange, "b") as other:
+            *_, later = await told(on, RESTING, FILLED, LATER)
+            await other.store.command("FLUSHALL")
+            cancelled = await other.cancelling.cancel(BOT, later.record.intent.order_id)  # which needs no store
+            assert cancelled.result.status is OrderStatus.CANCELLED
+            await check_nothing_is_sent_twice(other, RESTING, FILLED, LATER)
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["remembered", "forgotten"])
+async def test_after_an_older_copy_was_restored_nothing_is_sent_twice(
+    tmp_path: Path, exchange: Exchange, remembers: bool
+) -> None:
+    """Also where every replica was started anew, and only the copy says what there was."""
+    kept, copy = tmp_path / "data", tmp_path / "copy"
+    kept.mkdir()
+    with RedisProcess(data_dir=kept) as own:
+        async with AsyncExitStack() as stack:
+            on = await stack.enter_async_context(tended(own.url, exchange))
+            await told(on, RESTING)
+            shutil.copytree(kept / "appendonlydir", copy)
+            await told(on, FILLED, LATER)
+            if not remembers:
+                await stack.aclose()
+            own.kill()
+            shutil.rmtree(kept / "appendonlydir")
+            shutil.copytree(copy, kept / "appendonlydir")
+            own.start()
+            if not remembers:
+                on = await stack.enter_async_context(tended(own.url, exchange))
+            await check_nothing_is_sent_twice(on, RESTING, FILLED, LATER)
+
+
+async def test_a_restart_that_lost_nothing_holds_nobody_up(tmp_path: Path, exchange: Exchange) -> None:
+    with RedisProcess(data_dir=tmp_path) as own:
+        async with tended(own.url, exchange) as on:
+            await told(on, RESTING)
+            before = await on.records.readiness.see(ACCOUNT)
+            own.kill()
+            own.start()
+            [placed] = await told(on, limit_order("next"))
+            assert placed.is_new
+            assert (await on.records.readiness.see(ACCOUNT)).epoch == before.epoch
+        async with tended(own.url, exchange, "b") as fresh:
+            assert (await fresh.records.readiness.see(ACCOUNT)).epoch == before.epoch
