@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.backpack.account import BackpackAccountData
+from adapters.backpack.capital import BackpackCapital
 from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
 from adapters.backpack.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
@@ -27,7 +28,7 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName
+from adapters.models import AccountName, OperationKind
 
 PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://ws.backpack.exchange")
 
@@ -47,6 +48,8 @@ CAPABILITIES = Capabilities(
     book_depth_max=BOOK_DEPTHS[-1],
     book_keeps_depth=False,
     trades_max=TRADES_MAX,
+    # Its one leverage is the whole account's, and margin is always cross.
+    operations=frozenset({OperationKind.WITHDRAWAL}),
 )
 
 
@@ -76,6 +79,7 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
             name=name,
             trading=BackpackTrading(signed),
             data=BackpackAccountData(signed),
+            capital=BackpackCapital(signed),
             streams=BackpackAccountStreams(settings.name, name, key, endpoints.ws_url, clock),
         )
 

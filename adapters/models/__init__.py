@@ -8,6 +8,7 @@ from adapters.models.book import BookDelta, BookSnapshot, Level
 from adapters.models.event import ChannelState, FillEvent, OrderEvent, StreamEvent, StreamState
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
 from adapters.models.market import Market, MarketStatus, MarketType
+from adapters.models.operation import OperationKind, Transfer, TransferStatus, WithdrawalRequest
 from adapters.models.order import (
     Fill,
     Liquidity,
@@ -36,6 +37,7 @@ __all__ = [
     "Market",
     "MarketStatus",
     "MarketType",
+    "OperationKind",
     "OrderEvent",
     "OrderRequest",
     "OrderStatus",
@@ -50,9 +52,12 @@ __all__ = [
     "Ticker",
     "TimeInForce",
     "Trade",
+    "Transfer",
+    "TransferStatus",
     "VenueClientId",
     "VenueName",
     "VenueOrder",
     "VenueOrderId",
     "VenueSymbol",
+    "WithdrawalRequest",
 ]

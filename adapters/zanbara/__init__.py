@@ -18,11 +18,13 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName
+from adapters.models import AccountName, OperationKind
 from adapters.zanbara.account import ZanbaraAccountData
+from adapters.zanbara.capital import ZanbaraCapital
 from adapters.zanbara.limits import limits_of
 from adapters.zanbara.market_data import TRADES_MAX, ZanbaraMarketData
 from adapters.zanbara.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
+from adapters.zanbara.positions import ZanbaraPositions
 from adapters.zanbara.rest import WINDOW_MS, Access, Rest
 from adapters.zanbara.session import BOOK_DEPTH_MAX, PublicSession
 from adapters.zanbara.signing import CREDENTIAL_FIELDS, Key
@@ -51,6 +53,7 @@ CAPABILITIES = Capabilities(
     book_depth_max=BOOK_DEPTH_MAX,
     book_keeps_depth=True,
     trades_max=TRADES_MAX,
+    operations=frozenset(OperationKind),
 )
 
 
@@ -79,6 +82,8 @@ def zanbara(settings: VenueSettings, *, transport: Transport, clock: Clock) -> V
             name=name,
             trading=ZanbaraTrading(private),
             data=ZanbaraAccountData(private),
+            positions=ZanbaraPositions(private),
+            capital=ZanbaraCapital(private),
             streams=ZanbaraAccountStreams(name, private, tokens, endpoints.ws_url),
             log_in=private.log_in,
         )

@@ -4,12 +4,16 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from adapters.contract import AccountData, AccountStreams, Capabilities, SendTime, Trading, Venue, VenueAccount
+from adapters.contract import AccountData, AccountStreams, Capabilities, Capital, SendTime, Trading, Venue, VenueAccount
 from adapters.models import Market, OrderRequest, OrderType, Side, VenueOrder
 from tests.adapters.doubles import RecordingThrottle, SystemClock
 from tests.adapters.sandboxed import Sandbox
+
+ACCOUNTS = str(Path(__file__).parent / "accounts.yaml")
+ADDRESS = "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,16 @@ class Twin:
     rich: str = "desk-a"
     poor: str = "desk-poor"
     arguments: tuple[str, ...] = ()
+    money: tuple[str, str, str, str | None] = ("USDC", "Solana", ADDRESS, None)
+    """What may be withdrawn, by which chain, to which address, and with which second factor."""
 
 
 TWINS = (
-    Twin("backpack", "/api/v1/order", arguments=("--strict-signatures", "--limit", "historical=2000")),
+    Twin(
+        "backpack",
+        "/api/v1/order",
+        arguments=("--strict-signatures", "--limit", "historical=2000", "--config", ACCOUNTS),
+    ),
     Twin(
         "zanbara",
         "/v1/order/place",
@@ -34,7 +44,9 @@ TWINS = (
             "--strict-numbers",
             *(f"--limit={name}=6000" for name in ("ip_market", "ip_system", "ip_query", "ip_trade")),
             *(f"--limit={name}=6000" for name in ("key_query", "key_trade")),
+            *("--config", ACCOUNTS),
         ),
+        money=("USDC", "solana", ADDRESS, "000000"),
     ),
 )
 
@@ -64,6 +76,11 @@ class Rig:
     def data(self) -> AccountData:
         assert self.rich.data is not None
         return self.rich.data
+
+    @property
+    def capital(self) -> Capital:
+        assert self.rich.capital is not None
+        return self.rich.capital
 
     @property
     def streams(self) -> AccountStreams:
