@@ -22,7 +22,7 @@ from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, auth, markets, orders, system, venues
+from gateway.api.routes import accounts, across, auth, markets, operations, orders, system, venues
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -33,7 +33,13 @@ from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.operations.asking import Asking
+from gateway.operations.operating import Operating
+from gateway.operations.records import Records as OperationRecords
+from gateway.operations.settling import Settling as OperationSettling
+from gateway.operations.sweep import Sweep as OperationSweep
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.closing import Closing
 from gateway.orders.finding import Finding
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
@@ -100,7 +106,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, orders):
+    for routes in (system, auth, venues, markets, across, accounts, orders, operations):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -159,7 +165,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.destinations)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -214,6 +220,22 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     journals = Journals(store)
     background.start("journals", journals.run())
     background.start("token renewals", Renewals(held).run())
+    operation_records = {name: OperationRecords(store, name) for name in opened}
+    operation_settling = OperationSettling(records=operation_records, clocks=clocks, settings=settings.orders)
+    operation_sweep = OperationSweep(
+        held, store=store, records=operation_records, settling=operation_settling, replica=replica
+    )
+    background.start("sweep of operations", operation_sweep.run())
+    placing = Placing(
+        accounts=held,
+        markets=found,
+        records=records,
+        clocks=clocks,
+        sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
+        identities=parts.identities,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
     return Services(
         settings=settings,
         replica=replica,
@@ -226,18 +248,26 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=Placing(
-            accounts=held,
-            markets=found,
-            records=records,
-            clocks=clocks,
-            sending=Sending(records=records, clocks=clocks, settling=settling, settings=settings.orders),
-            identities=parts.identities,
-            settings=settings.orders,
-            in_flight=in_flight,
-        ),
+        placing=placing,
         finding=finding,
         cancelling=Cancelling(markets=found, records=records, finding=finding, settling=settling),
+        closing=Closing(held, found, finding, placing),
+        operations=Asking(
+            accounts=held,
+            markets=found,
+            clocks=clocks,
+            records=operation_records,
+            identities=parts.identities,
+            operating=Operating(
+                records=operation_records,
+                clocks=clocks,
+                settling=operation_settling,
+                settings=settings.orders,
+                in_flight=in_flight,
+            ),
+            orders=settings.orders,
+            limiter=settings.limiter,
+        ),
         settling=settling,
         in_flight=in_flight,
         feeds=feeds,

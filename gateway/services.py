@@ -12,7 +12,9 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
+from gateway.operations.asking import Asking
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.closing import Closing
 from gateway.orders.finding import Finding
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
@@ -47,6 +49,8 @@ class Services:
     placing: Placing
     finding: Finding
     cancelling: Cancelling
+    closing: Closing
+    operations: Asking
     settling: Settling
     in_flight: InFlight
     feeds: MarketFeeds

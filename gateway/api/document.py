@@ -11,10 +11,14 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
 from gateway.api.limits import PlanRequest
+from gateway.api.operation_bodies import ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, Withdraw
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest)
+_BODIES = (
+    *(PlaceOrder, PlanRequest, TokenRequest),
+    *(ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, Withdraw),
+)
 
 
 def install(app: FastAPI) -> None:

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """An order took a step."""
     FILL = "fill"
     """One of our own trades."""
+    OPERATION = "operation"
+    """Something else that changes money or terms took a step."""
 
 
 @dataclass(frozen=True, slots=True)

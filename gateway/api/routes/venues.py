@@ -29,6 +29,8 @@ class Capabilities(Shape):
     order_window_max_ms: int
     book_depth_max: int
     trades_max: int
+    operations: list[str]
+    """What else than orders changes something here."""
 
 
 class Rule(Shape):
@@ -93,6 +95,7 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             order_window_max_ms=can.order_window_max_ms,
             book_depth_max=can.book_depth_max,
             trades_max=can.trades_max,
+            operations=sorted(can.operations),
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)
