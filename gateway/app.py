@@ -23,7 +23,19 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import (
+    accounts,
+    across,
+    audit,
+    auth,
+    cancel_after,
+    journals,
+    markets,
+    operations,
+    orders,
+    system,
+    venues,
+)
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -34,7 +46,13 @@ from gateway.journal import MAX_LENGTH, UNCUT, Archiver, ArchiveTerms, Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.operations.asking import Asking
+from gateway.operations.operating import Operating
+from gateway.operations.records import Records as OperationRecords
+from gateway.operations.settling import Settling as OperationSettling
+from gateway.operations.sweep import Sweep as OperationSweep
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.closing import Closing
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -105,7 +123,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
+    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, operations, audit):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -164,7 +182,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
+        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.destinations)
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -237,6 +255,24 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             )
             background.start(f"archive of {name}", archiver.run())
     background.start("token renewals", Renewals(held).run())
+    operation_records = {name: OperationRecords(store, name) for name in opened}
+    operation_settling = OperationSettling(records=operation_records, clocks=clocks, settings=settings.orders)
+    operation_sweep = OperationSweep(
+        held, store=store, records=operation_records, settling=operation_settling, replica=replica
+    )
+    background.start("sweep of operations", operation_sweep.run())
+    placing = Placing(
+        accounts=held,
+        markets=found,
+        records=records,
+        clocks=clocks,
+        sending=Sending(
+            records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
+        ),
+        identities=parts.identities,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
     return Services(
         settings=settings,
         replica=replica,
@@ -249,21 +285,27 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=Placing(
-            accounts=held,
-            markets=found,
-            records=records,
-            clocks=clocks,
-            sending=Sending(
-                records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
-            ),
-            identities=parts.identities,
-            settings=settings.orders,
-            in_flight=in_flight,
-        ),
+        placing=placing,
         finding=finding,
         cancelling=cancelling,
         switches=switches,
+        closing=Closing(held, found, finding, placing),
+        operations=Asking(
+            accounts=held,
+            markets=found,
+            clocks=clocks,
+            records=operation_records,
+            identities=parts.identities,
+            operating=Operating(
+                records=operation_records,
+                clocks=clocks,
+                settling=operation_settling,
+                settings=settings.orders,
+                in_flight=in_flight,
+            ),
+            orders=settings.orders,
+            limiter=settings.limiter,
+        ),
         settling=settling,
         in_flight=in_flight,
         feeds=feeds,

@@ -8,7 +8,7 @@ from adapters.models import AccountName, VenueName
 from adapters.registry import FACTORIES
 from gateway.auth.secrets import seed_bytes
 from gateway.config_file import ConfigError
-from gateway.settings import SecretSource, Settings
+from gateway.settings import AccountConfig, AddressConfig, SecretSource, Settings
 from gateway.store.tokens import AccountTokens, TokenVault
 
 
@@ -19,6 +19,7 @@ class OpenedAccount:
     venue: Venue
     at_venue: VenueAccount
     tokens: AccountTokens
+    destinations: Mapping[str, AddressConfig]
 
 
 OpenedAccounts = Mapping[AccountName, OpenedAccount]
@@ -112,5 +113,9 @@ def open_accounts(
             raise ConfigError([f"accounts.{name}.credentials: {error}"]) from None
         if at_venue.log_in is not None and settings.keys.seal is None:
             raise ConfigError([f"keys.seal: is required, since {venue.name} has tokens that are kept in Redis"])
-        opened_accounts[AccountName(name)] = OpenedAccount(venue, at_venue, tokens)
+        opened_accounts[AccountName(name)] = OpenedAccount(venue, at_venue, tokens, _destinations(config))
     return opened_accounts
+
+
+def _destinations(config: AccountConfig) -> Mapping[str, AddressConfig]:
+    return {} if config.withdrawals is None else config.withdrawals.addresses

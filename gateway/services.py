@@ -12,7 +12,9 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
+from gateway.operations.asking import Asking
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.closing import Closing
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
 from gateway.orders.in_flight import InFlight
@@ -49,6 +51,8 @@ class Services:
     finding: Finding
     cancelling: Cancelling
     switches: Mapping[VenueName, DeadManSwitches]
+    closing: Closing
+    operations: Asking
     settling: Settling
     in_flight: InFlight
     feeds: MarketFeeds

@@ -59,6 +59,7 @@ class Scope(StrEnum):
     TRADE = "trade"
     CANCEL = "cancel"
     ADMIN = "admin"
+    WITHDRAW = "withdraw"
 
 
 class AccountAccess(StrEnum):
@@ -183,6 +184,25 @@ class VenueConfig(_Section):
         return self
 
 
+Word = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+"""Something of a venue's or a chain's: printable ASCII without blanks."""
+
+
+class AddressConfig(_Section):
+    """One address that money may be withdrawn to."""
+
+    asset: Word
+    chain: Word
+    """As the venue names it."""
+    address: Word
+    tag: Word | None = None
+
+
+class WithdrawalConfig(_Section):
+    addresses: dict[Name, AddressConfig] = Field(min_length=1)
+    """By the name that requests use: an address itself is never taken from one."""
+
+
 class AccountConfig(_Section):
     venue: Name
     credentials: dict[str, SecretSource] = {}
@@ -190,6 +210,8 @@ class AccountConfig(_Section):
     """Which of the venue's tiers it is in, where the venue has any: its limits grow with it."""
     foreign_budget: Share = 0
     """The part of its own limits that is left to others who use the same account."""
+    withdrawals: WithdrawalConfig | None = None
+    """Where its money may be withdrawn to; without it nothing can be."""
 
 
 class ProfileConfig(_Section):

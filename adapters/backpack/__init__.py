@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.backpack.account import BackpackAccountData
+from adapters.backpack.capital import BackpackCapital
 from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
 from adapters.backpack.order_encoding import (
@@ -34,7 +35,7 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName
+from adapters.models import AccountName, OperationKind
 
 PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://ws.backpack.exchange")
 
@@ -59,6 +60,8 @@ CAPABILITIES = Capabilities(
     place_batch_max=50,
     place_batch_is_whole=True,
     cancel_all=frozenset({CancelAllScope.MARKET}),
+    # Its one leverage is the whole account's, and margin is always cross.
+    operations=frozenset({OperationKind.WITHDRAWAL}),
 )
 
 
@@ -88,6 +91,7 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
             name=name,
             trading=BackpackTrading(signed),
             data=BackpackAccountData(signed),
+            capital=BackpackCapital(signed),
             streams=BackpackAccountStreams(settings.name, name, key, endpoints.ws_url, clock),
         )
 

@@ -26,6 +26,8 @@ from adapters.models import (
     Side,
     Ticker,
     Trade,
+    Transfer,
+    TransferStatus,
     VenueName,
     VenueSymbol,
 )
@@ -39,6 +41,16 @@ _STATUSES = {
     "CancelOnly": MarketStatus.CANCEL_ONLY,
     "LimitOnly": MarketStatus.LIMIT_ONLY,
     "PostOnly": MarketStatus.POST_ONLY,
+}
+_UNDER_WAY = (
+    "initiated", "ownershipVerificationRequired", "pending", "recipientInformationProvided",
+    "recipientInformationRequired", "senderVerificationCompleted", "senderVerificationRequired", "verifying",
+)  # fmt: skip
+_CAME_TO_NOTHING = ("cancelled", "declined", "expired", "refunded", "void")
+_TRANSFER_STATUS = {
+    "confirmed": TransferStatus.DONE,
+    **dict.fromkeys(_UNDER_WAY, TransferStatus.PENDING),
+    **dict.fromkeys(_CAME_TO_NOTHING, TransferStatus.FAILED),
 }
 _RATE_DIGITS = Decimal("0.000001")
 
@@ -248,3 +260,32 @@ def _rate(text: str | None) -> Decimal | None:
 
 def _taker_side(*, is_buyer_maker: bool) -> Side:
     return Side.SELL if is_buyer_maker else Side.BUY
+
+
+def normalize_withdrawal(row: wire.Withdrawal) -> Transfer:
+    return Transfer(
+        venue_id=str(row.id),
+        asset=row.symbol,
+        amount=positive(row.quantity),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.blockchain,
+        address=row.to_address,
+        fee=optional(row.fee),
+        client_id=row.client_id,
+        transaction=row.transaction_hash,
+    )
+
+
+def normalize_deposit(row: wire.Deposit) -> Transfer:
+    """`source` is the chain it came from, in a spelling of its own."""
+    return Transfer(
+        venue_id=str(row.id),
+        asset=row.symbol,
+        amount=positive(row.quantity),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.source,
+        address=row.to_address,
+        transaction=row.transaction_hash,
+    )

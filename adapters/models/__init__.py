@@ -16,6 +16,7 @@ from adapters.models.event import (
 )
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
 from adapters.models.market import Market, MarketStatus, MarketType
+from adapters.models.operation import OperationKind, Transfer, TransferStatus, WithdrawalRequest
 from adapters.models.order import (
     NO_OPTIONS,
     Fill,
@@ -49,6 +50,7 @@ __all__ = [
     "Market",
     "MarketStatus",
     "MarketType",
+    "OperationKind",
     "OrderEvent",
     "OrderOptions",
     "OrderRequest",
@@ -65,10 +67,13 @@ __all__ = [
     "Ticker",
     "TimeInForce",
     "Trade",
+    "Transfer",
+    "TransferStatus",
     "TriggerPriceType",
     "VenueClientId",
     "VenueName",
     "VenueOrder",
     "VenueOrderId",
     "VenueSymbol",
+    "WithdrawalRequest",
 ]

@@ -11,11 +11,15 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
 from gateway.api.limits import PlanRequest
+from gateway.api.operation_bodies import ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, Withdraw
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 from gateway.api.routes.cancel_after import CancelAfter
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest, CancelAfter)
+_BODIES = (
+    *(PlaceOrder, PlanRequest, TokenRequest, CancelAfter),
+    *(ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, Withdraw),
+)
 
 
 def install(app: FastAPI) -> None:

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """The position in one market is another now."""
     BALANCE = "balance"
     """What is held of one asset is another now."""
+    OPERATION = "operation"
+    """Something else that changes money or terms took a step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ async def place(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     Safe to repeat with the same client_order_id: at most one order reaches the venue.
     """
     placed = await the.placing.place(client, _new_order(the, client, body))
-    return _placed(the, placed)
+    return placed_answer(the, placed)
 
 
 @router.post("/v1/orders/validate", response_model=Answer[Validated], openapi_extra=openapi_body(PlaceOrder))
@@ -184,7 +184,8 @@ def _new_order(the: Services, client: Client, body: PlaceOrder) -> NewOrder:
     )
 
 
-def _placed(the: Services, placed: Placed) -> Response:
+def placed_answer(the: Services, placed: Placed) -> Response:
+    """What became of an order that was to be placed; raises `Refusal` if the venue refused it."""
     record = placed.record
     if (refusal := record.result.refusal) is not None:
         raise Refusal(

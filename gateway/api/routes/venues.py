@@ -37,6 +37,8 @@ class Capabilities(Shape):
     cancel_batch_max: int
     cancel_all: list[str]
     amend: list[str]
+    operations: list[str]
+    """What else than orders changes something here."""
 
 
 class Rule(Shape):
@@ -111,6 +113,7 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             cancel_batch_max=can.cancel_batch_max,
             cancel_all=sorted(can.cancel_all),
             amend=sorted(can.amend),
+            operations=sorted(can.operations),
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)

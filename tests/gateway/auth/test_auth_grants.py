@@ -58,6 +58,7 @@ def test_trading_includes_cancelling_and_nothing_else_includes_anything() -> Non
         Scope.READ: {Scope.READ},
         Scope.TRADE: {Scope.TRADE, Scope.CANCEL},
         Scope.CANCEL: {Scope.CANCEL},
+        Scope.WITHDRAW: {Scope.WITHDRAW},
     }
 
 

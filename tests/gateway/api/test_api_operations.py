@@ -1,0 +1,195 @@
+"""Operations over HTTP: who may ask for what, and how it is answered."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.contract import Venue, VenueAccount
+from adapters.errors import InvalidRequest, OutcomeUnknown
+from adapters.models import AccountName, MarketType, OperationKind
+from gateway.api.context import now_ms
+from tests.gateway.api.conftest import VENUE, gateway_on, settings_for
+from tests.gateway.api.running import Running, fresh_id, limit_body
+from tests.gateway.operations.bank import Bank
+from tests.gateway.orders.exchange import Exchange, market
+from tests.redis_process import RedisProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PERP = "SOL-USDC-PERP"
+POSITION = f"/v1/accounts/main/positions/{PERP}"
+WITHDRAWALS = "/v1/accounts/main/withdrawals"
+
+
+class Money(Exchange):
+    """An exchange that has operations, too."""
+
+    bank: Bank
+
+    def venue(self) -> Venue:
+        venue = super().venue()
+        return replace(venue, capabilities=replace(venue.capabilities, operations=frozenset(OperationKind)))
+
+    def open(self, name: AccountName) -> VenueAccount:
+        return replace(super().open(name), positions=self.bank, capital=self.bank, data=self.bank)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def money(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    perpetual = market(VENUE, PERP, type=MarketType.PERPETUAL, max_leverage=10)
+    exchange = Money(VENUE, markets=[perpetual, market(VENUE)])
+    exchange.bank = Bank(exchange)
+    with RedisProcess() as redis:
+        settings = settings_for(tmp_path_factory.mktemp("money"), redis.url)
+        async with gateway_on(settings, redis.url, exchange) as started:
+            yield started
+            assert started.internal_errors == []
+
+
+@pytest.fixture
+def bank(money: Running) -> Bank:
+    exchange = money.exchange
+    assert isinstance(exchange, Money)
+    fresh = Bank(exchange)
+    for name in ("on_arrival", "before_answer", "has_position"):
+        setattr(exchange.bank, name, getattr(fresh, name))
+    exchange.bank.sends.clear()
+    return exchange.bank
+
+
+def body_of(**members: Any) -> dict[str, Any]:
+    return {"client_operation_id": fresh_id(), **members}
+
+
+def withdrawal(**changes: Any) -> dict[str, Any]:
+    return body_of(destination="treasury", asset="USDC", amount="20.5", second_factor="000000") | changes
+
+
+async def signed(money: Running, path: str, body: dict[str, Any], *, client: str = "banker") -> httpx.Response:
+    content, timestamp = json.dumps(body).encode(), str(now_ms())
+    signature = base64.b64encode(KEY.sign(timestamp.encode() + b"POST" + path.encode() + content)).decode()
+    headers = {"X-API-Key": client, "X-API-Timestamp": timestamp, "X-API-Signature": signature}
+    return await money.call("POST", path, headers=headers | {"content-type": "application/json"}, content=content)
+
+
+async def test_a_setting_is_made_once_and_can_be_asked_for(money: Running, bank: Bank) -> None:
+    body = body_of(leverage=7)
+    first = await money.call("PUT", f"{POSITION}/leverage", client="bot", json=body)
+    again = await money.call("PUT", f"{POSITION}/leverage", client="bot", json=body)
+    assert (first.status_code, again.status_code, len(bank.sends)) == (201, 200, 1)
+    data = first.json()["data"]
+    assert (data["status"], data["kind"], data["leverage"], data["symbol"]) == ("done", "leverage", 7, PERP)
+    path = f"/v1/accounts/main/operations/{body['client_operation_id']}"
+    found = await money.call("GET", path, client="bot")
+    assert found.json()["data"]["status"] == "done"
+    status, error = await money.error("GET", path, client="other")
+    assert (status, error["code"], error["details"]) == (404, "ORDER_NOT_FOUND", {"absence_verified": False})
+
+
+async def test_the_other_settings_of_a_position(money: Running, bank: Bank) -> None:
+    mode = await money.call("PUT", f"{POSITION}/margin-mode", client="bot", json=body_of(margin_mode="isolated"))
+    margin = await money.call("POST", f"{POSITION}/margin", client="bot", json=body_of(amount="5.5"))
+    assert (mode.json()["data"]["margin_mode"], margin.json()["data"]["amount"]) == ("isolated", "5.5")
+    status, error = await money.error(
+        "POST", f"{POSITION}/margin", client="bot", json=body_of(amount="5.5", direction="reduce")
+    )
+    assert (status, error["code"], error["outcome"]) == (400, "NOT_SUPPORTED", "not_sent")
+
+
+async def test_no_answer_is_unknown_and_the_venues_no_is_a_refusal(money: Running, bank: Bank) -> None:
+    async def silence() -> None:
+        raise OutcomeUnknown(VENUE, "no answer")
+
+    async def no() -> None:
+        raise InvalidRequest(VENUE, "no", venue_code="NO")
+
+    bank.before_answer = silence
+    answer = await signed(money, WITHDRAWALS, withdrawal())
+    assert (answer.status_code, answer.json()["data"]["status"]) == (202, "unknown")
+    bank.on_arrival = no
+    error = (await signed(money, WITHDRAWALS, withdrawal())).json()["error"]
+    assert (error["code"], error["outcome"], error["venue_code"]) == ("ORDER_REJECTED", "rejected", "NO")
+    assert error["retryable"] is False
+
+
+async def test_a_venue_without_operations_refuses_before_anything_is_spent(gateway: Running) -> None:
+    path = "/v1/accounts/main/positions/SOL-USDC/leverage"
+    status, error = await gateway.error("PUT", path, client="bot", json=body_of(leverage=2))
+    assert (status, error["code"], error["details"]) == (400, "NOT_SUPPORTED", {"supported": []})
+    status, error = await gateway.error("GET", "/v1/accounts/main/deposits", client="bot")
+    assert (status, error["code"]) == (400, "NOT_SUPPORTED")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("leverage", {"leverage": 11}, "leverage"),
+        ("leverage", {"leverage": "5"}, "leverage"),
+        ("leverage", {"leverage": 5.0}, "leverage"),
+        ("leverage", {"leverage": 0}, "leverage"),
+        ("margin-mode", {"margin_mode": "both"}, "margin_mode"),
+        ("leverage", {"leverage": 5, "client_operation_id": "a:b"}, "client_operation_id"),
+    ],
+)
+async def test_what_cannot_be_set_is_named(
+    money: Running, bank: Bank, path: str, body: dict[str, Any], field: str
+) -> None:
+    status, error = await money.error("PUT", f"{POSITION}/{path}", client="bot", json=body_of() | body)
+    assert (status, error["field"], error["outcome"], bank.sends) == (400, field, "not_sent", [])
+
+
+async def test_a_withdrawal_takes_scope_signature_and_a_configured_address(money: Running, bank: Bank) -> None:
+    done = await signed(money, WITHDRAWALS, withdrawal())
+    assert (done.status_code, done.json()["data"]["status"], done.json()["data"]["amount"]) == (201, "done", "20.5")
+    assert "treasury-address" not in done.text
+    assert "second_factor" not in done.text
+    listed = await money.call("GET", WITHDRAWALS, client="bot")
+    assert done.json()["data"]["venue_operation_id"] in {one["venue_id"] for one in listed.json()["data"]["items"]}
+    bank.sends.clear()
+    status, error = await money.error("POST", WITHDRAWALS, client="banker", json=withdrawal())
+    assert (status, error["code"], error["outcome"]) == (401, "INVALID_SIGNATURE", "not_sent")
+    refused = [
+        await signed(money, WITHDRAWALS, withdrawal(), client="signer"),
+        await signed(money, "/v1/accounts/second/withdrawals", withdrawal()),
+        await signed(money, WITHDRAWALS, withdrawal(destination="treasury-address")),
+        await signed(money, WITHDRAWALS, withdrawal() | {"address": "mine"}),
+    ]
+    codes = [one.json()["error"]["code"] for one in refused]
+    assert codes == ["PERMISSION_DENIED", "PERMISSION_DENIED", "INVALID_PARAMETER", "INVALID_PARAMETER"]
+    assert bank.sends == []
+
+
+async def test_a_position_is_closed_by_an_order_like_any_other(money: Running, bank: Bank) -> None:
+    body = {"client_order_id": fresh_id()}
+    closed = await money.call("POST", f"{POSITION}/close", client="bot", json=body)
+    order = closed.json()["data"]
+    assert (closed.status_code, order["side"], order["quantity"], order["reduce_only"]) == (201, "sell", "1.5", True)
+    bank.has_position = False
+    again = await money.call("POST", f"{POSITION}/close", client="bot", json=body)
+    assert (again.status_code, again.json()["data"]["order_id"]) == (200, order["order_id"])
+    status, error = await money.error("POST", f"{POSITION}/close", client="bot", json={"client_order_id": fresh_id()})
+    assert (status, error["code"], error["field"], error["outcome"]) == (400, "ORDER_REJECTED", "symbol", "not_sent")
+
+
+async def test_an_id_of_another_order_cannot_close(money: Running, bank: Bank) -> None:
+    body = limit_body(symbol=PERP)
+    await money.call("POST", "/v1/orders", client="bot", json=body)
+    given = {"client_order_id": body["client_order_id"]}
+    status, error = await money.error("POST", f"{POSITION}/close", client="bot", json=given)
+    assert (status, error["code"]) == (409, "IDEMPOTENCY_CONFLICT")
+
+
+async def test_without_addresses_in_the_configuration_a_key_that_may_withdraw_moves_nothing(
+    money: Running, bank: Bank, tmp_path: Path
+) -> None:
+    error = (await signed(money, "/v1/accounts/second/withdrawals", withdrawal())).json()["error"]
+    assert (error["code"], "names no address" in error["message"], bank.sends) == ("PERMISSION_DENIED", True, [])
