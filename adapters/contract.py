@@ -137,6 +137,8 @@ class Capabilities:
     """Empty: an order can only be cancelled and placed anew."""
     operations: frozenset[OperationKind] = frozenset()
     """What else than orders changes something here. Leverage and margin mode are those of one market."""
+    withdrawals_keep_client_id: bool = False
+    """The list of withdrawals says by which id of ours each was asked for. No venue takes it for a key."""
 
 
 # --- limits, as data

@@ -47,6 +47,7 @@ from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
 from gateway.operations.asking import Asking
+from gateway.operations.forgotten import Forgotten
 from gateway.operations.operating import Operating
 from gateway.operations.records import Records as OperationRecords
 from gateway.operations.settling import Settling as OperationSettling
@@ -255,7 +256,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             )
             background.start(f"archive of {name}", archiver.run())
     background.start("token renewals", Renewals(held).run())
-    operation_records = {name: OperationRecords(store, name) for name in opened}
+    operation_records = {name: OperationRecords(store, name, journal_max=journal_max) for name in opened}
     operation_settling = OperationSettling(records=operation_records, clocks=clocks, settings=settings.orders)
     operation_sweep = OperationSweep(
         held, store=store, records=operation_records, settling=operation_settling, replica=replica
@@ -300,6 +301,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
                 records=operation_records,
                 clocks=clocks,
                 settling=operation_settling,
+                forgotten=Forgotten(
+                    records=operation_records, clocks=clocks, settling=operation_settling, settings=settings.orders
+                ),
                 settings=settings.orders,
                 in_flight=in_flight,
             ),

@@ -263,6 +263,8 @@ class OrderSettings(_Section):
     clock_error_ms: int = Field(default=1_000, ge=0, le=60_000)
     history_lag_ms: int = Field(default=3_000, ge=0, le=600_000)
     """How far a venue's histories may lag behind its engine."""
+    withdrawal_lag_ms: int = Field(default=600_000, ge=0, le=86_400_000)
+    """How much later than it was sent a withdrawal may first show in a venue's list."""
     valid_for_ms: int = Field(default=10_000, ge=100, le=60_000)
     """How long an order may wait to be sent, if its client does not say."""
     claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)

@@ -62,6 +62,7 @@ CAPABILITIES = Capabilities(
     cancel_all=frozenset({CancelAllScope.MARKET}),
     # Its one leverage is the whole account's, and margin is always cross.
     operations=frozenset({OperationKind.WITHDRAWAL}),
+    withdrawals_keep_client_id=True,
 )
 
 

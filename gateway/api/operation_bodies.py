@@ -47,6 +47,8 @@ class Withdraw(Body):
     """As the venue counts it: its fee may be part of it."""
     second_factor: Annotated[SecretStr | None, Field(max_length=512)] = None
     """Passed to the venue and kept nowhere."""
+    other_than: Annotated[tuple[Annotated[str, _WORD], ...], Field(max_length=100)] = ()
+    """The venue's ids of withdrawals that look just like this one and are others; no part of the content."""
 
 
 class Operation(Shape):

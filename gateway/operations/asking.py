@@ -1,6 +1,6 @@
 """What a client asks for, checked as far as that costs no budget."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -73,10 +73,11 @@ class Asking:
         asset: str,
         amount: Decimal,
         second_factor: str | None,
+        other_than: Collection[str] = (),
     ) -> Done:
         """Send money to one of the account's configured addresses; safe to repeat with the same id.
 
-        Raises `Refusal`.
+        `other_than`: venue's ids of withdrawals just like it that are others. Raises `Refusal`.
         """
         found = self._accounts.get(account, client)
         _check_can(found, OperationKind.WITHDRAWAL)
@@ -105,7 +106,7 @@ class Asking:
             tag=to.tag,
             venue_client_id=digest.hex()[:_VENUE_ID_LENGTH],
         )
-        return await self._do(client, found, None, intent, second_factor=second_factor)
+        return await self._do(client, found, None, intent, second_factor=second_factor, other_than=other_than)
 
     async def find(self, client: Client, account: str, operation_id: str) -> OperationRecord:
         """What became of one of the client's own operations. Raises `Refusal` and `StoreUnavailable`."""
@@ -142,9 +143,12 @@ class Asking:
         intent: Intent,
         *,
         second_factor: str | None = None,
+        other_than: Collection[str] = (),
     ) -> Done:
         max_wait_s = self._max_wait_s if client.max_wait_s is None else client.max_wait_s
-        return await self._operating.do(account, market, intent, second_factor=second_factor, max_wait_s=max_wait_s)
+        return await self._operating.do(
+            account, market, intent, second_factor=second_factor, other_than=other_than, max_wait_s=max_wait_s
+        )
 
 
 def _check_can(account: Account, kind: OperationKind) -> None:

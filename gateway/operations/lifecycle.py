@@ -25,6 +25,13 @@ def done(record: OperationRecord, *, venue_operation_id: str | None, source: str
     return _to(record, State.DONE, replace(record.result, venue_operation_id=venue_operation_id, evidence=source))
 
 
+def found(record: OperationRecord, *, venue_operation_id: str, source: str) -> OperationRecord:
+    """It had been done before it was claimed: the venue still knows it, and the store did not."""
+    if record.state is not State.CLAIMED:
+        return record
+    return _to(record, State.DONE, replace(record.result, venue_operation_id=venue_operation_id, evidence=source))
+
+
 def refused(record: OperationRecord, refusal: RefusalRecord) -> OperationRecord:
     """The venue's definite no to the only send there ever is."""
     if record.state not in {State.SENT, State.UNKNOWN}:

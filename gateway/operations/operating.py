@@ -6,22 +6,24 @@ The same way an order goes, in a task of our own: a client that hangs up does no
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
-from adapters.contract import SendTime
+from adapters.contract import SendTime, Throttle
 from adapters.errors import DefiniteNo, GrantExpired, NeverSent, VenueError
 from adapters.models import Market, VenueName
 from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.operations import lifecycle, venue_calls
+from gateway.operations.forgotten import Forgotten
 from gateway.operations.record import Intent, OperationRecord, State
 from gateway.operations.records import Claim, Records, SendWindow, Step
 from gateway.operations.settling import Settling, now_ms
+from gateway.orders.claiming import send_window_ms
 from gateway.orders.in_flight import InFlight
 from gateway.orders.record import RefusalRecord
 from gateway.orders.sending import clock_refusal, valid_until_passed
@@ -47,12 +49,14 @@ class Operating:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
+        forgotten: Forgotten,
         settings: OrderSettings,
         in_flight: InFlight,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
+        self._forgotten = forgotten
         self._settings = settings
         self._in_flight = in_flight
 
@@ -74,7 +78,14 @@ class Operating:
         return None if known is None else Done(known, is_new=False)
 
     async def do(
-        self, account: Account, market: Market | None, intent: Intent, *, second_factor: str | None, max_wait_s: float
+        self,
+        account: Account,
+        market: Market | None,
+        intent: Intent,
+        *,
+        second_factor: str | None = None,
+        other_than: Collection[str] = (),
+        max_wait_s: float,
     ) -> Done:
         """Do it, or say what became of it if this client_operation_id was accepted before.
 
@@ -90,13 +101,20 @@ class Operating:
         while True:
             nonce = secrets.token_hex(8)
             try:
-                claim = await records.claim(intent, nonce=nonce, lease_ms=lease_ms)
+                claimed = await records.claim(intent, nonce=nonce, lease_ms=lease_ms)
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
-            if claim is Claim.CLAIMED:
+            if claimed.claim is Claim.CLAIMED:
+                throttle = account.throttle(intent.owner, max_wait_s)
+                look = partial(
+                    self._forgotten.look, account, remembered_ms=claimed.remembered_ms, other_than=other_than
+                )
                 # Shielded: from here on it is seen through, whoever waits for it.
-                sent = self._send(account, market, intent, nonce, second_factor=second_factor, max_wait_s=max_wait_s)
-                return Done(await asyncio.shield(self._in_flight.start(sent)), is_new=True)
+                sent = self._send(
+                    account, market, intent, nonce, throttle=throttle, look=look, second_factor=second_factor
+                )
+                record = await asyncio.shield(self._in_flight.start(sent))
+                return Done(record, is_new=record.send_ms is not None)
             if (before := await self.accepted(intent)) is not None:  # None: never sent after all, and the id is free
                 return before
 
@@ -107,8 +125,9 @@ class Operating:
         intent: Intent,
         nonce: str,
         *,
+        throttle: Throttle,
+        look: Callable[[OperationRecord, Throttle], Awaitable[OperationRecord]],
         second_factor: str | None,
-        max_wait_s: float,
     ) -> OperationRecord:
         at_ms = now_ms()
         record = OperationRecord(intent, State.CLAIMED, version=1, created_ms=at_ms, updated_ms=at_ms, nonce=nonce)
@@ -120,8 +139,10 @@ class Operating:
             assert record.window_ms is not None  # noqa: S101
             return SendTime(record.send_ms, record.window_ms)
 
-        throttle = account.throttle(intent.owner, max_wait_s)
         try:
+            record = await look(record, throttle)
+            if record.state is not State.CLAIMED:
+                return record
             try:
                 venue_id = await venue_calls.send(
                     account, market, intent, second_factor, throttle=throttle, begin_send=begin_send
@@ -152,10 +173,10 @@ class Operating:
     async def _begin_send(self, account: Account, record: OperationRecord) -> OperationRecord:
         if record.state is State.SENT:  # a grant has expired after the time was fixed
             return record
-        clock, can = self._clocks[record.intent.venue], account.venue.capabilities
+        clock = self._clocks[record.intent.venue]
         if not clock.is_measured:  # it was when the operation was claimed, and the wait was long
             raise clock_refusal(record.intent.venue)
-        window_ms = min(max(self._settings.window_ms, can.order_window_min_ms), can.order_window_max_ms)
+        window_ms = send_window_ms(account, self._settings)
         try:
             written = await self._records[record.intent.venue].write(
                 replace(record, state=State.SENT),
@@ -180,7 +201,10 @@ class Operating:
         await self._settling.take(
             record, lambda current: lifecycle.not_sent(current) if current.nonce == record.nonce else current
         )
-        refusal = error if isinstance(error, Refusal) else write_refusal(error)
+        if isinstance(error, Refusal):
+            error.outcome = error.outcome or Outcome.NOT_SENT
+            return error
+        refusal = write_refusal(error)
         refusal.outcome = Outcome.NOT_SENT
         return refusal
 

@@ -2,7 +2,8 @@
 
     claimed ──► sent ──► done | rejected
        │         │  └──► unknown ──► done | rejected
-       └─────────┴─────► not_sent    (the record is deleted: the id is free again)
+       ├─────────┴─────► not_sent    (the record is deleted: the id is free again)
+       └───────────────► done        (the venue knew it already, and the store had forgotten it)
 
 The states mean what an order's do; the bot's own id names the record.
 """
@@ -93,9 +94,9 @@ _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
 
 
-def encode(part: Intent | Result) -> bytes:
-    """JSON of a part of a record."""
-    fields: dict[str, Any] = {name: getattr(part, name) for name in part.__dataclass_fields__}
+def encode(*parts: Any) -> bytes:
+    """JSON of parts of a record, as one object: no two of them have a field of the same name."""
+    fields = {name: getattr(part, name) for part in parts for name in part.__dataclass_fields__}
     return _encoder.encode({name: plain(one) if isinstance(one, Decimal) else one for name, one in fields.items()})
 
 

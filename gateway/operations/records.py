@@ -1,10 +1,12 @@
 """The records of operations in Redis: two scripts, both safe to run twice. What a step means is `lifecycle`'s."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.models import AccountName, VenueName
 from gateway.journal.entry import MAX_LENGTH
+from gateway.operations.journaling import encode_step
 from gateway.operations.record import Intent, OperationRecord, Result, decode, encode
 from gateway.store import keys
 from gateway.store.client import Store
@@ -13,8 +15,9 @@ from gateway.store.scripts import Script
 KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long the record of an operation is kept that nobody works on any more: 7 days."""
 
-_CLAIM = Script.load("gateway.operations", "claim.lua")
+_CLAIM = Script.load("gateway.operations", "memory.lua", "claim.lua")
 _STEP = Script.load("gateway.operations", "step.lua")
+_WATCH = Script.load("gateway.operations", "memory.lua", "watch.lua")
 
 
 class Claim(StrEnum):
@@ -36,6 +39,13 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    claim: Claim
+    remembered_ms: int
+    """For how long the store has remembered every operation of the account that was let go."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendWindow:
     """For the step to *sent*: the venue's clock minus Redis', and how long the venue may still accept it."""
 
@@ -53,18 +63,30 @@ class Written:
 class Records:
     """The operations of one venue."""
 
-    def __init__(self, store: Store, venue: VenueName):
+    def __init__(self, store: Store, venue: VenueName, *, journal_max: int = MAX_LENGTH):
         self._store = store
         self._venue = venue
+        self._journal_max = journal_max
+        self._sends_seen: dict[AccountName, int] = {}
+        """By these a store is known that was put back to what it was earlier."""
 
-    async def claim(self, intent: Intent, *, nonce: str, lease_ms: int) -> Claim:
+    async def claim(self, intent: Intent, *, nonce: str, lease_ms: int) -> Claimed:
         """Claim the client's id. Safe to repeat with the same nonce."""
-        answer, _ = await self._store.run(
+        account = intent.account
+        answer, remembered_ms, sends = await self._store.run(
             _CLAIM,
-            [self._key(intent), keys.pending_operations(self._venue, intent.account)],
-            [nonce, intent.content_hash(), lease_ms, encode(intent), encode(Result()), _name(intent)],
+            [
+                self._key(intent),
+                keys.pending_operations(self._venue, account),
+                keys.operation_memory(self._venue, account),
+            ],
+            [
+                *(nonce, intent.content_hash(), lease_ms, encode(intent), encode(Result()), _name(intent)),
+                self._sends_seen.get(account, 0),
+            ],
         )
-        return Claim(answer.decode())
+        self._learn(account, sends)
+        return Claimed(Claim(answer.decode()), int(remembered_ms))
 
     async def write(
         self,
@@ -81,13 +103,14 @@ class Records:
         """
         intent = record.intent
         sending = [intent.valid_until_ms, window.clock_difference_ms, window.window_ms] if window else []
-        step, version, send_ms = await self._store.run(
+        step, version, send_ms, sends = await self._store.run(
             _STEP,
             [
                 self._key(intent),
                 keys.pending_operations(self._venue, intent.account),
                 keys.venue_operations(self._venue, intent.account),
                 keys.journal(self._venue, intent.account),
+                keys.operation_memory(self._venue, intent.account),
             ],
             [
                 record.nonce,
@@ -98,12 +121,14 @@ class Records:
                 intent.owner,
                 -1 if look_in_ms is None else look_in_ms,
                 KEEP_FINISHED_MS,
-                MAX_LENGTH,
+                self._journal_max,
                 record.result.venue_operation_id or "",
                 "alone" if is_alone else "",
+                encode_step(replace(record, version=record.version + 1)),
                 *sending,
             ],
         )
+        self._learn(intent.account, sends)
         return Written(Step(step.decode()), int(version), int(send_ms) or None)
 
     async def get(self, account: AccountName, owner: str, client_operation_id: str) -> OperationRecord | None:
@@ -123,9 +148,25 @@ class Records:
         key = keys.pending_operations(self._venue, record.intent.account)
         await self._store.command("ZADD", key, "XX", at_ms, _name(record.intent))
 
-    async def is_any_due(self, account: AccountName, now_ms: int) -> bool:
-        key = keys.pending_operations(self._venue, account)
-        return bool(await self._store.command("ZCOUNT", key, "-inf", now_ms))
+    async def watch(self, account: AccountName) -> tuple[int, bool]:
+        """Redis' time (ms), and whether any must be looked at by now; a store that has lost some learns of it here."""
+        now_ms, sends, due = await self._store.run(
+            _WATCH,
+            [keys.operation_memory(self._venue, account), keys.pending_operations(self._venue, account)],
+            [self._sends_seen.get(account, 0)],
+        )
+        self._learn(account, sends)
+        return int(now_ms), bool(due)
+
+    async def strangers(self, account: AccountName, venue_operation_ids: Sequence[str]) -> list[str]:
+        """Those of the venue's ids that belong to no operation here."""
+        if not venue_operation_ids:
+            return []
+        known = await self._store.command("ZMSCORE", keys.venue_operations(self._venue, account), *venue_operation_ids)
+        return [one for one, at_ms in zip(venue_operation_ids, known, strict=True) if at_ms is None]
+
+    def _learn(self, account: AccountName, sends: int) -> None:
+        self._sends_seen[account] = max(self._sends_seen.get(account, 0), int(sends))
 
     async def _pending(self, account: AccountName, until: int | str, count: int) -> list[OperationRecord]:
         key = keys.pending_operations(self._venue, account)

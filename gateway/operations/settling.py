@@ -23,6 +23,9 @@ from gateway.settings import OrderSettings
 
 _log = structlog.get_logger()
 
+LIST = "list of withdrawals"
+"""The source of evidence that a withdrawal shows in."""
+
 Change = Callable[[OperationRecord], OperationRecord]
 """From one state of an operation to the next; the same record if there is nothing to do."""
 
@@ -83,10 +86,17 @@ class Settling:
         if any(one.is_running and venue_calls.is_alike(one.intent, record.intent) for one in pending):
             return record
         since_ms, until_ms = self._window(record)
+        by_client_id = account.venue.capabilities.withdrawals_keep_client_id
         for transfer in reversed(await account.capital.withdrawals(since_ms, throttle)):
-            if not venue_calls.is_shown_by(record, transfer, since_ms=since_ms, until_ms=until_ms):
+            if by_client_id:
+                is_shown = transfer.client_id == record.intent.venue_client_id
+            else:
+                is_shown = venue_calls.is_same(record.intent, transfer) and (
+                    since_ms <= transfer.created_time_us // 1_000 <= until_ms
+                )
+            if not is_shown:
                 continue
-            shown = partial(lifecycle.done, venue_operation_id=transfer.venue_id, source="list of withdrawals")
+            shown = partial(lifecycle.done, venue_operation_id=transfer.venue_id, source=LIST)
             settled = await self.take(record, shown, is_alone=True)
             if settled.state is not State.UNKNOWN:
                 return settled

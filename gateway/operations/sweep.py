@@ -63,8 +63,8 @@ class Sweep:
     async def once(self, account: Account) -> None:
         """One pass over what is due; raises what the store raises."""
         records = self._records[account.venue.name]
-        at_ms = (await self._store.time_us()) // 1_000
-        if not await records.is_any_due(account.name, at_ms) or not await self._has_lease(account):
+        at_ms, is_any_due = await records.watch(account.name)
+        if not is_any_due or not await self._has_lease(account):
             return
         for record in await records.due(account.name, at_ms):
             taken = await self._settling.take(record, lambda one: lifecycle.taken_over(one, now_ms=at_ms))

@@ -6,7 +6,7 @@ from typing import assert_never
 from adapters.contract import BeginSend, Throttle
 from adapters.models import MarginMode, Market, OperationKind, Position, Transfer, WithdrawalRequest
 from gateway.accounts import Account
-from gateway.operations.record import Intent, OperationRecord
+from gateway.operations.record import Intent
 
 
 async def send(
@@ -63,16 +63,10 @@ def setting_in_force(intent: Intent, positions: Sequence[Position]) -> bool | No
     return None
 
 
-def is_shown_by(record: OperationRecord, transfer: Transfer, *, since_ms: int, until_ms: int) -> bool:
-    """Whether a withdrawal in the venue's list is this one: by our id where it keeps one, else by all there is."""
-    intent = record.intent
-    if transfer.client_id is not None:
-        return transfer.client_id == intent.venue_client_id
-    return (
-        (transfer.asset, transfer.chain, transfer.address) == (intent.asset, intent.chain, intent.address)
-        and transfer.amount == intent.amount
-        and since_ms <= transfer.created_time_us // 1_000 <= until_ms
-    )
+def is_same(intent: Intent, transfer: Transfer) -> bool:
+    """Whether a withdrawal in the venue's list can be this one, by all there is but ids and times."""
+    asked = (intent.asset, intent.chain, intent.address, intent.amount)
+    return (transfer.asset, transfer.chain, transfer.address, transfer.amount) == asked
 
 
 def is_alike(one: Intent, other: Intent) -> bool:

@@ -171,8 +171,16 @@ def pending_operations(venue: VenueName, account: AccountName) -> str:
 
 
 def venue_operations(venue: VenueName, account: AccountName) -> str:
-    """A sorted set: the venue's ids that belong to an operation, by when; older ones than records are cut."""
+    """A sorted set: the venue's ids that belong to an operation, by when; those twice as old as records get are cut."""
     return _key(venue, "operation", "theirs", account)
+
+
+def operation_memory(venue: VenueName, account: AccountName) -> str:
+    """A hash without expiry: since when the account's operations are all here.
+
+    It has no lifetime because its absence is the sign that the store was lost.
+    """
+    return _key(venue, "operation", "memory", account)
 
 
 def operation_sweep(venue: VenueName, account: AccountName) -> str:

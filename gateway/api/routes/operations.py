@@ -152,6 +152,7 @@ async def withdraw(
         asset=body.asset,
         amount=body.amount,
         second_factor=None if body.second_factor is None else body.second_factor.get_secret_value(),
+        other_than=body.other_than,
     )
     return _answer(done)
 

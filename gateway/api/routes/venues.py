@@ -39,6 +39,7 @@ class Capabilities(Shape):
     amend: list[str]
     operations: list[str]
     """What else than orders changes something here."""
+    withdrawals_keep_client_id: bool
 
 
 class Rule(Shape):
@@ -114,6 +115,7 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             cancel_all=sorted(can.cancel_all),
             amend=sorted(can.amend),
             operations=sorted(can.operations),
+            withdrawals_keep_client_id=can.withdrawals_keep_client_id,
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)

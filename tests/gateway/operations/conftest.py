@@ -7,6 +7,7 @@ import pytest
 from adapters.models import MarketType, OperationKind, Symbol, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.operations.asking import Asking
+from gateway.operations.forgotten import Forgotten
 from gateway.operations.operating import Operating
 from gateway.operations.record import OperationRecord
 from gateway.operations.records import Records
@@ -44,6 +45,12 @@ class Desk:
         assert record is not None
         return record
 
+    async def age_store(self) -> None:
+        """Let the store have been there for long."""
+        await self.records.watch(ACCOUNT)
+        key = keys.operation_memory(self.replica.venue, ACCOUNT)
+        await self.replica.store.command("HSET", key, "since_ms", 1)
+
     async def look(self, operation_id: str = "one", *, sent_ms_ago: int = 0, is_abandoned: bool = False) -> None:
         """Sweep now, as if the operation was due, and sent that much earlier."""
         record = await self.known(operation_id)
@@ -77,14 +84,26 @@ def bank(exchange: Exchange) -> Bank:
 
 def desk_of(running: Replica, bank: Bank) -> Desk:
     venue = running.account.venue
-    venue = replace(venue, capabilities=replace(venue.capabilities, operations=frozenset(OperationKind)))
+    venue = replace(
+        venue,
+        capabilities=replace(
+            venue.capabilities,
+            operations=frozenset(OperationKind),
+            withdrawals_keep_client_id=bank.keeps_client_ids,
+        ),
+    )
     at_venue = replace(running.account.at_venue, positions=bank, capital=bank, data=bank)
     account = replace(running.account, venue=venue, at_venue=at_venue, destinations={"treasury": TREASURY})
     accounts = Accounts([account])
     records, clocks = {venue.name: Records(running.store, venue.name)}, {venue.name: running.clock}
     settling = Settling(records=records, clocks=clocks, settings=QUICK)
     operating = Operating(
-        records=records, clocks=clocks, settling=settling, settings=QUICK, in_flight=running.in_flight
+        records=records,
+        clocks=clocks,
+        settling=settling,
+        forgotten=Forgotten(records=records, clocks=clocks, settling=settling, settings=QUICK),
+        settings=QUICK,
+        in_flight=running.in_flight,
     )
     asking = Asking(
         accounts=accounts,
@@ -112,7 +131,9 @@ def desk_of(running: Replica, bank: Bank) -> Desk:
 @pytest.fixture
 async def desk(operations_redis: RedisProcess, exchange: Exchange, bank: Bank) -> AsyncIterator[Desk]:
     async with replica(operations_redis.url, exchange) as running:
-        yield desk_of(running, bank)
+        made = desk_of(running, bank)
+        await made.age_store()
+        yield made
 
 
 @pytest.fixture

@@ -36,32 +36,36 @@ EVIDENCE: dict[str, Change] = {
         one, is_in_force=False, asked_ms=101, settles_by_ms=100, source="positions"
     ),
 }
+FORGOTTEN: dict[str, Change] = {
+    "found": lambda one: lifecycle.found(one, venue_operation_id="w1", source="list of withdrawals")
+}
 FINAL = {State.DONE, State.REJECTED, State.NOT_SENT}
 
 
 def states_after(names: list[str], start: State) -> list[State]:
     record, states = replace(CLAIMED, state=start), [start]
     for name in names:
-        record = (NOTHING_PROVED | EVIDENCE)[name](record)
+        record = (NOTHING_PROVED | EVIDENCE | FORGOTTEN)[name](record)
         states.append(record.state)
     return states
 
 
-@given(st.lists(st.sampled_from([*NOTHING_PROVED, *EVIDENCE])), st.sampled_from(State))
+@given(st.lists(st.sampled_from([*NOTHING_PROVED, *EVIDENCE, *FORGOTTEN])), st.sampled_from(State))
 def test_a_final_state_is_never_left(names: list[str], start: State) -> None:
     states = states_after(names, start)
     for before, after in pairwise(states):
         assert before not in FINAL or after is before
 
 
-@given(st.lists(st.sampled_from(list(NOTHING_PROVED))))
+@given(st.lists(st.sampled_from([*NOTHING_PROVED, *FORGOTTEN])))
 def test_what_was_sent_is_settled_by_nothing_but_evidence(names: list[str]) -> None:
     assert set(states_after(names, State.SENT)) <= {State.SENT, State.UNKNOWN}
 
 
 @given(st.lists(st.sampled_from([*NOTHING_PROVED, *EVIDENCE])))
-def test_a_claim_becomes_nothing_but_not_sent(names: list[str]) -> None:
+def test_a_claim_becomes_nothing_but_not_sent_unless_the_venue_knows_it_already(names: list[str]) -> None:
     assert set(states_after(names, State.CLAIMED)) <= {State.CLAIMED, State.NOT_SENT}
+    assert states_after(["found", *names], State.CLAIMED)[-1] is State.DONE
 
 
 @given(st.integers(0, 10**7))

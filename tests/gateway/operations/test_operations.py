@@ -16,7 +16,7 @@ from gateway.operations.record import State
 from gateway.operations.records import Claim, SendWindow, Step
 from gateway.store import keys
 from tests.gateway.operations.bank import Bank
-from tests.gateway.operations.conftest import SYMBOL, Desk
+from tests.gateway.operations.conftest import SYMBOL, Desk, desk_of
 from tests.gateway.orders.exchange import Exchange
 from tests.gateway.orders.replica import ACCOUNT, BOT
 
@@ -113,10 +113,11 @@ async def test_a_withdrawal_that_shows_nowhere_stays_unknown_however_late(desk: 
 
 async def test_of_two_alike_that_were_lost_the_one_in_the_list_settles_one(desk: Desk, bank: Bank) -> None:
     bank.keeps_client_ids = False
+    desk = desk_of(desk.replica, bank)
     bank.before_answer = raising(OutcomeUnknown(bank.exchange.name, "no answer"))
     await withdraw(desk, "one")
     bank.on_arrival = bank.before_answer
-    await withdraw(desk, "two")
+    await withdraw(desk, "two", other_than=("w1",))
     for name in ("one", "two", "one"):
         await desk.look(name)
     states = sorted([(await desk.known(name)).state for name in ("one", "two")])
@@ -154,7 +155,7 @@ async def test_a_lost_setting_without_a_position_stays_unknown(desk: Desk, bank:
 async def test_a_replica_that_died_before_sending_leaves_the_id_free(desk: Desk) -> None:
     intent = (await leverage(desk)).record.intent
     dead = replace(intent, client_operation_id="dead")
-    assert await desk.records.claim(dead, nonce="n", lease_ms=10_000) is Claim.CLAIMED
+    assert (await desk.records.claim(dead, nonce="n", lease_ms=10_000)).claim is Claim.CLAIMED
     await desk.look("dead", is_abandoned=True)
     assert await desk.records.get(ACCOUNT, "bot", "dead") is None
     assert (await leverage(desk, operation_id="dead")).is_new
@@ -181,8 +182,8 @@ async def test_a_replica_that_died_after_sending_leaves_it_unknown_and_its_late_
 async def test_every_step_may_be_taken_twice_and_fixes_one_send_time(desk: Desk) -> None:
     intent = replace((await leverage(desk)).record.intent, client_operation_id="twice")
     for _ in range(2):
-        assert await desk.records.claim(intent, nonce="n", lease_ms=10_000) is Claim.CLAIMED
-    assert await desk.records.claim(intent, nonce="another", lease_ms=10_000) is Claim.EXISTS
+        assert (await desk.records.claim(intent, nonce="n", lease_ms=10_000)).claim is Claim.CLAIMED
+    assert (await desk.records.claim(intent, nonce="another", lease_ms=10_000)).claim is Claim.EXISTS
     claimed = await desk.known("twice")
     sent = [
         await desk.records.write(
