@@ -1,6 +1,5 @@
 """A journal's entries as clients see them, on either edge."""
 
-import json
 from typing import Any
 
 import structlog
@@ -8,9 +7,11 @@ import structlog
 from gateway.accounts import Account
 from gateway.api.account_bodies import holding_body
 from gateway.api.bodies import Shape
+from gateway.api.operation_bodies import Operation
 from gateway.api.order_bodies import Fill, Order
 from gateway.auth import Client
 from gateway.journal import EVERYBODY, Entry, Kind, decode_holding
+from gateway.operations.journaling import decode_step as decode_operation
 from gateway.orders.journaling import decode_fill, decode_step
 from gateway.orders.settling import Settling
 
@@ -22,7 +23,7 @@ class Event(Shape):
 
     cursor: str
     kind: str
-    """`order`, `fill`, `position`, `balance`, or another that readers may skip."""
+    """`order`, `fill`, `operation`, `position`, `balance`, or another that readers may skip."""
     client: str | None
     """On whose behalf; null where it concerns the account as a whole."""
     timestamp: int
@@ -53,26 +54,12 @@ def data_of(entry: Entry, account: Account, settling: Settling) -> dict[str, Any
                 return Order.of(record, settles_by_ms=settling.settles_by_ms(record)).model_dump(mode="json")
             case Kind.FILL:
                 return Fill.of(decode_fill(entry), account=account.name).model_dump(mode="json")
+            case Kind.OPERATION:
+                return Operation.of(decode_operation(entry)).model_dump(mode="json")
             case Kind.POSITION | Kind.BALANCE:
                 return holding_body(decode_holding(entry, account.venue.name), account.venue.name)
             case _:
-                return _passed_on(entry)
+                return entry.as_told()
     except ValueError as error:
         _log.error("journal_entry_unreadable", account=account.name, cursor=entry.cursor, error=str(error))
         return None
-
-
-def _passed_on(entry: Entry) -> dict[str, Any]:
-    """A kind that is not known here: its JSON as it is, or else its fields."""
-    try:
-        data = json.loads(entry.data)
-    except ValueError:
-        data = None
-    if isinstance(data, dict):
-        return data
-    skipped = {b"kind", b"owner"}
-    return {
-        name.decode(errors="replace"): value.decode(errors="replace")
-        for name, value in entry.fields.items()
-        if name not in skipped
-    }

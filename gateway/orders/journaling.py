@@ -71,7 +71,7 @@ def decode_fill(entry: Entry) -> JournaledFill:
 
 
 def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
-    """Everything an entry says, by name: what an archive keeps. One that cannot be read is kept as it is."""
+    """Everything an entry says, by name: what an archive keeps. What cannot be read is kept as it is."""
     try:
         match entry.kind:
             case Kind.ORDER:
@@ -93,7 +93,7 @@ def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
                 return {"name": holding.name, "venue_time_us": holding.venue_time_us, "held": held}
     except ValueError:
         pass
-    return {name.decode(errors="backslashreplace"): _text(value) for name, value in entry.fields.items()}
+    return entry.as_told()
 
 
 def _named(value: Any) -> dict[str, Any]:
@@ -104,10 +104,6 @@ def _spelled(item: Any) -> Any:
     if isinstance(item, Decimal):
         return plain(item)
     return _named(item) if is_dataclass(item) else item
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="backslashreplace")
 
 
 def _said_by(order_id: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from adapters.contract import Venue, VenueAccount
 from adapters.errors import InvalidRequest, OutcomeUnknown
 from adapters.models import AccountName, MarketType, OperationKind
 from gateway.api.context import now_ms
+from gateway.store import keys
 from tests.gateway.api.conftest import VENUE, gateway_on, settings_for
 from tests.gateway.api.running import Running, fresh_id, limit_body
 from tests.gateway.operations.bank import Bank
@@ -37,7 +38,14 @@ class Money(Exchange):
 
     def venue(self) -> Venue:
         venue = super().venue()
-        return replace(venue, capabilities=replace(venue.capabilities, operations=frozenset(OperationKind)))
+        return replace(
+            venue,
+            capabilities=replace(
+                venue.capabilities,
+                operations=frozenset(OperationKind),
+                withdrawals_keep_client_id=True,
+            ),
+        )
 
     def open(self, name: AccountName) -> VenueAccount:
         return replace(super().open(name), positions=self.bank, capital=self.bank, data=self.bank)
@@ -51,6 +59,9 @@ async def money(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runni
     with RedisProcess() as redis:
         settings = settings_for(tmp_path_factory.mktemp("money"), redis.url)
         async with gateway_on(settings, redis.url, exchange) as started:
+            memory = keys.operation_memory(VENUE, AccountName("main"))
+            # As if it had been there for long.
+            await started.services.store.command("HSET", memory, "since_ms", 1, "sends", 0)
             yield started
             assert started.internal_errors == []
 
@@ -166,6 +177,35 @@ async def test_a_withdrawal_takes_scope_signature_and_a_configured_address(money
     codes = [one.json()["error"]["code"] for one in refused]
     assert codes == ["PERMISSION_DENIED", "PERMISSION_DENIED", "INVALID_PARAMETER", "INVALID_PARAMETER"]
     assert bank.sends == []
+
+
+async def test_a_store_that_has_just_begun_lets_nobody_withdraw(money: Running, bank: Bank) -> None:
+    memory, store = keys.operation_memory(VENUE, AccountName("main")), money.services.store
+    await store.command("DEL", memory)
+    try:
+        answer = await signed(money, WITHDRAWALS, withdrawal())
+    finally:
+        await store.command("HSET", memory, "since_ms", 1)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["outcome"]) == (503, "ACCOUNT_NOT_READY", "not_sent")
+    assert 500 < int(answer.headers["retry-after"]) <= 604
+    assert bank.sends == []
+
+
+async def test_every_step_is_an_event_with_the_client_that_asked(money: Running, bank: Bank) -> None:
+    body = withdrawal(amount="31")
+    done = (await signed(money, WITHDRAWALS, body)).json()["data"]
+    path = "/v1/accounts/main/events?kind=operation&limit=100"
+    events = (await money.call("GET", path, client="banker")).json()["data"]["items"]
+    mine = [one for one in events if one["data"]["client_operation_id"] == body["client_operation_id"]]
+    assert [(one["client"], one["data"]["status"], one["data"]["amount"]) for one in mine] == [
+        ("banker", "pending", "31"),
+        ("banker", "done", "31"),
+    ]
+    assert mine[-1]["data"] == done | {"updated_at": mine[-1]["timestamp"], "created_at": done["created_at"]}
+    assert (await money.call("GET", path, client="other")).json()["data"]["items"] == []
+    audit = (await money.call("GET", "/v1/admin/audit?account=main&kind=operation&limit=100", client="auditor")).json()
+    assert mine[-1] in audit["data"]["items"]
 
 
 async def test_a_position_is_closed_by_an_order_like_any_other(money: Running, bank: Bank) -> None:
