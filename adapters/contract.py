@@ -26,6 +26,8 @@ from adapters.models import (
     Balance,
     BookSnapshot,
     Fill,
+    LedgerKind,
+    LedgerPage,
     MarginMode,
     Market,
     OperationKind,
@@ -139,6 +141,9 @@ class Capabilities:
     """What else than orders changes something here. Leverage and margin mode are those of one market."""
     withdrawals_keep_client_id: bool = False
     """The list of withdrawals says by which id of ours each was asked for. No venue takes it for a key."""
+    ledger_kinds: frozenset[LedgerKind] = frozenset()
+    """What its ledger lists; anything else that changes cash has lists of its own, or none."""
+    ledger_by_market: bool = False
 
 
 # --- limits, as data
@@ -469,6 +474,20 @@ class Capital(Protocol):
         """Those that came at or after `since_ms`, newest first, paged to the end. The list may lag."""
 
 
+class History(Protocol):
+    """What happened on one account, as the venue booked it."""
+
+    async def ledger(
+        self, since_ms: int, until_ms: int, *, market: Market | None, after: str | None, limit: int, throttle: Throttle
+    ) -> LedgerPage:
+        """What changed the account's cash in that time (inclusive), newest first, of the kinds in `Capabilities`.
+
+        At most `limit` entries in a bounded number of calls: a page may be short, even empty, and yet not the last.
+        `after` is the `next` of an earlier page of the same question; raises `ValueError` for anything else. What is
+        booked meanwhile is neither repeated nor skipped.
+        """
+
+
 class AccountStreams(Protocol):
     """Live events of one account.
 
@@ -489,6 +508,7 @@ class VenueAccount:
     data: AccountData | None = None
     positions: Positions | None = None
     capital: Capital | None = None
+    history: History | None = None
     streams: AccountStreams | None = None
     log_in: Callable[[Throttle], Awaitable[Token]] | None = None
     """Fetches a new token, so that it can be renewed ahead of its expiry; None where the venue has no tokens."""

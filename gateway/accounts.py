@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from adapters.contract import PLACE, AccountData, CallKind, Capital, Positions, Trading, Venue, VenueAccount
+from adapters.contract import PLACE, AccountData, CallKind, Capital, History, Positions, Trading, Venue, VenueAccount
 from adapters.models import AccountName
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
@@ -54,6 +54,13 @@ class Account:
         if self.at_venue.capital is None:
             raise self._lacks("deposits and withdrawals")
         return self.at_venue.capital
+
+    @property
+    def history(self) -> History:
+        """Raises `Refusal` if the venue does not tell what it booked."""
+        if self.at_venue.history is None:
+            raise self._lacks("ledger")
+        return self.at_venue.history
 
     def throttle(self, client: str, max_wait_s: float | None = None, kind: CallKind | None = None) -> Throttle:
         """The account's budget as one client sees it; `kind` overrides the calls' own priority."""

@@ -30,6 +30,7 @@ from gateway.api.routes import (
     auth,
     cancel_after,
     journals,
+    ledger,
     markets,
     operations,
     orders,
@@ -124,7 +125,8 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redoc_url=None,
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, operations, audit):
+    reading = (system, auth, venues, markets, across, accounts, journals, ledger, audit)
+    for routes in (*reading, cancel_after, orders, operations):
         app.include_router(routes.router)
     handlers.install(app)
 

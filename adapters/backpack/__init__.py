@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from adapters.backpack.account import BackpackAccountData
 from adapters.backpack.capital import BackpackCapital
+from adapters.backpack.history import BackpackHistory
 from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
 from adapters.backpack.order_encoding import (
@@ -35,7 +36,7 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName, OperationKind
+from adapters.models import AccountName, LedgerKind, OperationKind
 
 PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://ws.backpack.exchange")
 
@@ -63,6 +64,7 @@ CAPABILITIES = Capabilities(
     # Its one leverage is the whole account's, and margin is always cross.
     operations=frozenset({OperationKind.WITHDRAWAL}),
     withdrawals_keep_client_id=True,
+    ledger_kinds=frozenset({LedgerKind.REALIZED_PNL, LedgerKind.TRADING_FEE, LedgerKind.FUNDING_FEE}),
 )
 
 
@@ -93,6 +95,7 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
             trading=BackpackTrading(signed),
             data=BackpackAccountData(signed),
             capital=BackpackCapital(signed),
+            history=BackpackHistory(signed),
             streams=BackpackAccountStreams(settings.name, name, key, endpoints.ws_url, clock),
         )
 

@@ -16,6 +16,8 @@ from adapters.models import (
     BalanceEvent,
     BookDelta,
     BookSnapshot,
+    LedgerEntry,
+    LedgerKind,
     MarginMode,
     Market,
     MarketStatus,
@@ -42,6 +44,19 @@ _STATUSES = {
     "LimitOnly": MarketStatus.LIMIT_ONLY,
     "PostOnly": MarketStatus.POST_ONLY,
 }
+_LEDGER_KINDS = {
+    "TradingFees": LedgerKind.TRADING_FEE,
+    "TradingFeesSystem": LedgerKind.TRADING_FEE,
+    "FundingPayment": LedgerKind.FUNDING_FEE,
+    **dict.fromkeys(
+        ("RealizePnl", "CulledRealizePnlAuto", "CulledRealizePnlBookUtilisation", "CulledRealizePnlAccountThreshold",
+         "CulledRealizePnlSystemThreshold"),
+        LedgerKind.REALIZED_PNL,
+    ),
+}  # fmt: skip
+_CASH = "USDC"
+"""What futures are settled in here."""
+
 _UNDER_WAY = (
     "initiated", "ownershipVerificationRequired", "pending", "recipientInformationProvided",
     "recipientInformationRequired", "senderVerificationCompleted", "senderVerificationRequired", "verifying",
@@ -288,4 +303,15 @@ def normalize_deposit(row: wire.Deposit) -> Transfer:
         chain=row.source,
         address=row.to_address,
         transaction=row.transaction_hash,
+    )
+
+
+def normalize_settlement(row: wire.Settlement) -> LedgerEntry:
+    return LedgerEntry(
+        venue_id=str(row.engine_sequence),
+        kind=_LEDGER_KINDS.get(row.source, LedgerKind.UNKNOWN),
+        asset=_CASH,
+        amount=exact(row.quantity),
+        time_us=microseconds(row.timestamp),
+        reference=row.position_id,
     )

@@ -140,6 +140,16 @@ class Deposit(Struct, rename="camel"):
     transaction_hash: str | None = None
 
 
+class Settlement(Struct, rename="camel"):
+    """One movement of cash on futures."""
+
+    engine_sequence: int
+    source: str
+    quantity: Decimal
+    timestamp: str
+    position_id: str | None = None
+
+
 class Order(Struct, rename="camel"):
     """An order, of the engine (`created_at` in ms) or of the history (naive ISO text)."""
 

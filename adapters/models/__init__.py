@@ -15,6 +15,7 @@ from adapters.models.event import (
     StreamState,
 )
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
+from adapters.models.ledger import LedgerEntry, LedgerKind, LedgerPage
 from adapters.models.market import Market, MarketStatus, MarketType
 from adapters.models.operation import OperationKind, Transfer, TransferStatus, WithdrawalRequest
 from adapters.models.order import (
@@ -44,6 +45,9 @@ __all__ = [
     "ChannelState",
     "Fill",
     "FillEvent",
+    "LedgerEntry",
+    "LedgerKind",
+    "LedgerPage",
     "Level",
     "Liquidity",
     "MarginMode",

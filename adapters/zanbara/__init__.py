@@ -20,9 +20,10 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName, OperationKind
+from adapters.models import AccountName, LedgerKind, OperationKind
 from adapters.zanbara.account import ZanbaraAccountData
 from adapters.zanbara.capital import ZanbaraCapital
+from adapters.zanbara.history import ZanbaraHistory
 from adapters.zanbara.limits import limits_of
 from adapters.zanbara.market_data import TRADES_MAX, ZanbaraMarketData
 from adapters.zanbara.order_encoding import (
@@ -67,6 +68,8 @@ CAPABILITIES = Capabilities(
     cancel_all=frozenset(CancelAllScope),
     amend=frozenset(AmendField),
     operations=frozenset(OperationKind),
+    ledger_kinds=frozenset(LedgerKind) - {LedgerKind.UNKNOWN},
+    ledger_by_market=True,
 )
 
 
@@ -97,6 +100,7 @@ def zanbara(settings: VenueSettings, *, transport: Transport, clock: Clock) -> V
             data=ZanbaraAccountData(private),
             positions=ZanbaraPositions(private),
             capital=ZanbaraCapital(private),
+            history=ZanbaraHistory(private),
             streams=ZanbaraAccountStreams(name, private, tokens, endpoints.ws_url),
             log_in=private.log_in,
         )

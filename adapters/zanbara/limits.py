@@ -69,12 +69,13 @@ WITHDRAW = Call("withdraw", CallKind.ORDER, "trade")
 """That it counts as trading is inferred; so is that the lists of transfers are queries."""
 WITHDRAWALS = Call("withdrawals", CallKind.ACCOUNT_READ, "query")
 DEPOSITS = Call("deposits", CallKind.ACCOUNT_READ, "query")
+LEDGER = Call("ledger", CallKind.ACCOUNT_READ, "query")
 
 _CALLS = (
     *(SERVER_TIME, LOG_IN, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL, AMEND),
     *(PLACE_BATCH, CANCEL_BATCH, CANCEL_ALL),
     *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
-    *(SET_LEVERAGE, SET_MARGIN_MODE, ADD_MARGIN, WITHDRAW, WITHDRAWALS, DEPOSITS),
+    *(SET_LEVERAGE, SET_MARGIN_MODE, ADD_MARGIN, WITHDRAW, WITHDRAWALS, DEPOSITS, LEDGER),
 )
 
 

@@ -15,6 +15,8 @@ from adapters.models import (
     BalanceEvent,
     BookDelta,
     BookSnapshot,
+    LedgerEntry,
+    LedgerKind,
     MarginMode,
     Market,
     MarketStatus,
@@ -44,6 +46,7 @@ _TRANSFER_STATUS = {
     "processing": TransferStatus.PENDING,
     "completed": TransferStatus.DONE,
 }
+_LEDGER_KINDS = {kind.value: kind for kind in LedgerKind}
 _MARGIN_MODES = {mode.value: mode for mode in MarginMode}
 SIDES_BY_WORD = {side.value: side for side in Side}
 
@@ -234,4 +237,17 @@ def normalize_deposit(row: wire.Deposit) -> Transfer:
         created_time_us=microseconds(row.created_at),
         chain=row.network,
         transaction=row.tx_hash,
+    )
+
+
+def normalize_movement(row: wire.Movement) -> LedgerEntry:
+    return LedgerEntry(
+        venue_id=row.id,
+        kind=_LEDGER_KINDS.get(row.type, LedgerKind.UNKNOWN),
+        asset=row.asset,
+        amount=exact(row.amount),
+        time_us=microseconds(row.created_at),
+        balance=optional(row.balance),
+        symbol=None if row.symbol is None else symbol_of(row.symbol),
+        reference=row.reference_id,
     )

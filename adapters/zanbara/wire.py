@@ -156,6 +156,19 @@ class Deposit(Struct):
     tx_hash: str | None = None
 
 
+class Movement(Struct):
+    """One row of the fund ledger."""
+
+    id: str
+    type: str
+    asset: str
+    amount: Decimal
+    created_at: int
+    balance: Decimal | None = None
+    symbol: str | None = None
+    reference_id: str | None = None
+
+
 class Order(Struct):
     order_id: str
     symbol: str

@@ -40,6 +40,8 @@ class Capabilities(Shape):
     operations: list[str]
     """What else than orders changes something here."""
     withdrawals_keep_client_id: bool
+    ledger_kinds: list[str]
+    ledger_by_market: bool
 
 
 class Rule(Shape):
@@ -116,6 +118,8 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             amend=sorted(can.amend),
             operations=sorted(can.operations),
             withdrawals_keep_client_id=can.withdrawals_keep_client_id,
+            ledger_kinds=sorted(can.ledger_kinds),
+            ledger_by_market=can.ledger_by_market,
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)

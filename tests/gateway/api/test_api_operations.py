@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.contract import Venue, VenueAccount
 from adapters.errors import InvalidRequest, OutcomeUnknown
-from adapters.models import AccountName, MarketType, OperationKind
+from adapters.models import AccountName, LedgerEntry, LedgerKind, MarketType, OperationKind
 from gateway.api.context import now_ms
 from gateway.store import keys
 from tests.gateway.api.conftest import VENUE, gateway_on, settings_for
 from tests.gateway.api.running import Running, fresh_id, limit_body
-from tests.gateway.operations.bank import Bank
+from tests.gateway.operations.bank import Bank, Books
 from tests.gateway.orders.exchange import Exchange, market
 from tests.redis_process import RedisProcess
 
@@ -35,6 +36,7 @@ class Money(Exchange):
     """An exchange that has operations, too."""
 
     bank: Bank
+    books: Books
 
     def venue(self) -> Venue:
         venue = super().venue()
@@ -48,14 +50,14 @@ class Money(Exchange):
         )
 
     def open(self, name: AccountName) -> VenueAccount:
-        return replace(super().open(name), positions=self.bank, capital=self.bank, data=self.bank)
+        return replace(super().open(name), positions=self.bank, capital=self.bank, data=self.bank, history=self.books)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def money(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     perpetual = market(VENUE, PERP, type=MarketType.PERPETUAL, max_leverage=10)
     exchange = Money(VENUE, markets=[perpetual, market(VENUE)])
-    exchange.bank = Bank(exchange)
+    exchange.bank, exchange.books = Bank(exchange), Books()
     with RedisProcess() as redis:
         settings = settings_for(tmp_path_factory.mktemp("money"), redis.url)
         async with gateway_on(settings, redis.url, exchange) as started:
@@ -206,6 +208,30 @@ async def test_every_step_is_an_event_with_the_client_that_asked(money: Running,
     assert (await money.call("GET", path, client="other")).json()["data"]["items"] == []
     audit = (await money.call("GET", "/v1/admin/audit?account=main&kind=operation&limit=100", client="auditor")).json()
     assert mine[-1] in audit["data"]["items"]
+
+
+async def test_the_ledger_goes_on_by_cursor(money: Running) -> None:
+    exchange, path = money.exchange, "/v1/accounts/main/ledger"
+    assert isinstance(exchange, Money)
+    exchange.books.entries = [
+        LedgerEntry(str(number), LedgerKind.FUNDING_FEE, "USDC", Decimal("-0.10") * number, number * 1_000_000)
+        for number in (3, 2, 1)
+    ]
+    first = (await money.call("GET", f"{path}?from=5&to=9&limit=2", client="reader")).json()
+    assert exchange.books.asked == [(5, 9)]
+    data = first["data"]
+    told = [(one["venue_id"], one["kind"], one["amount"], one["timestamp"]) for one in data["items"]]
+    assert told == [("3", "funding_fee", "-0.3", 3_000), ("2", "funding_fee", "-0.2", 2_000)]
+    assert (data["has_next"], data["total"], first["meta"]["source"]) == (True, None, "venue")
+    rest = (await money.call("GET", f"{path}?limit=2&cursor={data['cursor']}", client="reader")).json()["data"]
+    assert ([one["venue_id"] for one in rest["items"]], rest["has_next"], rest["cursor"]) == (["1"], False, None)
+    for query, code, field in (
+        ("cursor=x", "INVALID_PARAMETER", "cursor"),
+        (f"symbol={PERP}", "NOT_SUPPORTED", "symbol"),
+        ("to=never", "INVALID_PARAMETER", "to"),
+    ):
+        status, error = await money.error("GET", f"{path}?{query}", client="reader")
+        assert (status, error["code"], error["field"]) == (400, code, field)
 
 
 async def test_a_position_is_closed_by_an_order_like_any_other(money: Running, bank: Bank) -> None:

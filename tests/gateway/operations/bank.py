@@ -9,6 +9,8 @@ from adapters.contract import BeginSend, Call, CallKind, SendTime, Throttle
 from adapters.errors import InvalidRequest
 from adapters.models import (
     Balance,
+    LedgerEntry,
+    LedgerPage,
     MarginMode,
     Market,
     Position,
@@ -20,6 +22,22 @@ from adapters.models import (
 from tests.gateway.orders.exchange import Exchange, nothing
 
 _WRITE = Call("place", CallKind.ORDER, "account")
+
+
+@dataclass(slots=True)
+class Books:
+    """Fulfils `History` of one account: its cursors are numbers of entries read."""
+
+    entries: list[LedgerEntry] = field(default_factory=list)
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    async def ledger(
+        self, since_ms: int, until_ms: int, *, market: Market | None, after: str | None, limit: int, throttle: Throttle
+    ) -> LedgerPage:
+        self.asked.append((since_ms, until_ms))
+        start = 0 if after is None else int(after)
+        end = start + limit
+        return LedgerPage(self.entries[start:end], str(end) if end < len(self.entries) else None)
 
 
 @dataclass(slots=True)
