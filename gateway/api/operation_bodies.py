@@ -47,7 +47,7 @@ class Withdraw(Body):
     """As the venue counts it: its fee may be part of it."""
     second_factor: Annotated[SecretStr | None, Field(max_length=512)] = None
     """Passed to the venue and kept nowhere."""
-    other_than: Annotated[tuple[Annotated[str, _WORD], ...], Field(max_length=100)] = ()
+    other_than: Annotated[list[Annotated[str, _WORD]], Field(max_length=100, default_factory=list)]
     """The venue's ids of withdrawals that look just like this one and are others; no part of the content."""
 
 

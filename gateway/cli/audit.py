@@ -109,7 +109,7 @@ def who(
             steps += [row for row in _rows(archive / name) if _subject(row) in ids]
     if not steps:
         fail(f"nothing in {archive} has the {member} {value!r}")
-    steps.sort(key=lambda row: (row["account"], _subject(row) or "", row["number"]))
+    steps.sort(key=lambda row: (row["account"], _subject(row) or ""))  # stable: steps stay in the order they came in
     for (account_name, subject), rows in itertools.groupby(steps, lambda row: (row["account"], _subject(row))):
         told = list(rows)
         owners = ", ".join(sorted({row["owner"] for row in told}))

@@ -109,10 +109,10 @@ class Operating:
                 look = partial(
                     self._forgotten.look, account, remembered_ms=claimed.remembered_ms, other_than=other_than
                 )
+                at_ms = claimed.created_ms
+                record = OperationRecord(intent, State.CLAIMED, 1, created_ms=at_ms, updated_ms=at_ms, nonce=nonce)
+                sent = self._send(account, market, record, throttle=throttle, look=look, second_factor=second_factor)
                 # Shielded: from here on it is seen through, whoever waits for it.
-                sent = self._send(
-                    account, market, intent, nonce, throttle=throttle, look=look, second_factor=second_factor
-                )
                 record = await asyncio.shield(self._in_flight.start(sent))
                 return Done(record, is_new=record.send_ms is not None)
             if (before := await self.accepted(intent)) is not None:  # None: never sent after all, and the id is free
@@ -122,15 +122,13 @@ class Operating:
         self,
         account: Account,
         market: Market | None,
-        intent: Intent,
-        nonce: str,
+        record: OperationRecord,
         *,
         throttle: Throttle,
         look: Callable[[OperationRecord, Throttle], Awaitable[OperationRecord]],
         second_factor: str | None,
     ) -> OperationRecord:
-        at_ms = now_ms()
-        record = OperationRecord(intent, State.CLAIMED, version=1, created_ms=at_ms, updated_ms=at_ms, nonce=nonce)
+        intent = record.intent
 
         async def begin_send() -> SendTime:
             nonlocal record
@@ -194,7 +192,14 @@ class Operating:
                 outcome=Outcome.NOT_SENT,
                 retry_after_s=1,
             )
-        return replace(record, state=State.SENT, version=written.version, send_ms=written.send_ms, window_ms=window_ms)
+        return replace(
+            record,
+            state=State.SENT,
+            version=written.version,
+            updated_ms=written.updated_ms,
+            send_ms=written.send_ms,
+            window_ms=window_ms,
+        )
 
     async def _forget(self, record: OperationRecord, error: Refusal | VenueError) -> Refusal:
         """Free the id of an operation that certainly was not sent; if Redis is away, the lapsed lease does it later."""

@@ -41,6 +41,7 @@ class Step(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Claimed:
     claim: Claim
+    created_ms: int
     remembered_ms: int
     """For how long the store has remembered every operation of the account that was let go."""
 
@@ -58,6 +59,7 @@ class Written:
     step: Step
     version: int
     send_ms: int | None
+    updated_ms: int
 
 
 class Records:
@@ -73,7 +75,7 @@ class Records:
     async def claim(self, intent: Intent, *, nonce: str, lease_ms: int) -> Claimed:
         """Claim the client's id. Safe to repeat with the same nonce."""
         account = intent.account
-        answer, remembered_ms, sends = await self._store.run(
+        answer, remembered_ms, sends, created_ms = await self._store.run(
             _CLAIM,
             [
                 self._key(intent),
@@ -86,7 +88,7 @@ class Records:
             ],
         )
         self._learn(account, sends)
-        return Claimed(Claim(answer.decode()), int(remembered_ms))
+        return Claimed(Claim(answer.decode()), int(created_ms), int(remembered_ms))
 
     async def write(
         self,
@@ -103,7 +105,7 @@ class Records:
         """
         intent = record.intent
         sending = [intent.valid_until_ms, window.clock_difference_ms, window.window_ms] if window else []
-        step, version, send_ms, sends = await self._store.run(
+        step, version, send_ms, sends, updated_ms = await self._store.run(
             _STEP,
             [
                 self._key(intent),
@@ -129,7 +131,7 @@ class Records:
             ],
         )
         self._learn(intent.account, sends)
-        return Written(Step(step.decode()), int(version), int(send_ms) or None)
+        return Written(Step(step.decode()), int(version), int(send_ms) or None, int(updated_ms))
 
     async def get(self, account: AccountName, owner: str, client_operation_id: str) -> OperationRecord | None:
         fields = await self._store.command("HGETALL", keys.operation(self._venue, account, owner, client_operation_id))

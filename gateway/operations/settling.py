@@ -57,7 +57,7 @@ class Settling:
             try:
                 written = await records.write(changed, look_in_ms=_look_in_ms(changed), is_alone=is_alone)
                 if written.step is Step.WRITTEN:
-                    return replace(changed, version=written.version)
+                    return replace(changed, version=written.version, updated_ms=written.updated_ms)
                 if written.step is Step.TAKEN:
                     return record
                 current = await self._current(record)
