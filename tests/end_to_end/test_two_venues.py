@@ -2,14 +2,13 @@
 
 import asyncio
 import base64
-import json
 import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,13 @@ from adapters.models import AccountName, VenueName
 from gateway.cli.stack import Stack, StackOptions, running
 from gateway.store import keys
 from gateway.store.client import Store
-from tests.end_to_end.bots import TLS, Bot, answered, bot_of, eventually, refused
+from tests.end_to_end.bots import Bot, answered, bot_of, eventually, refused
 
 ROOT = Path(__file__).parents[2]
 SYMBOL = "SOL-USDC-PERP"
 
+
+Withdraw = Callable[[int, str, dict[str, str]], httpx.Response]
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ADDRESS = "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"
@@ -57,13 +58,14 @@ def stack() -> Iterator[Stack]:
         yield started
 
 
-async def ask_signed(stack: Stack, replica: int, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
-    """What the treasurer asks of one replica."""
-    content, timestamp = json.dumps(body).encode(), str(time.time_ns() // 1_000_000)
-    signature = base64.b64encode(KEY.sign(f"{timestamp}{method}{path}".encode() + content)).decode()
-    headers = {"X-API-Key": "treasurer", "X-API-Timestamp": timestamp, "X-API-Signature": signature}
-    async with httpx.AsyncClient(base_url=stack.urls[replica], timeout=20, trust_env=False, verify=TLS) as http:
-        return await http.request(method, path, content=content, headers=headers | {"Content-Type": "application/json"})
+@pytest.fixture(scope="module")
+def withdraw(stack: Stack) -> Withdraw:
+    """What the treasurer asks of one replica, in the words of the docs."""
+    [source] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(), re.DOTALL)
+    example: dict[str, Any] = {}
+    exec(source, example)  # noqa: S102 - it is our own page
+    private = base64.b64encode(bytes(range(32))).decode()
+    return lambda replica, account, body: example["withdraw"](stack.urls[replica], account, private, body)
 
 
 @pytest.mark.parametrize("account", ["bp-desk-a", "zb-desk-a"])
@@ -164,8 +166,9 @@ async def test_a_position_is_set_up_and_closed_as_far_as_the_venue_can(stack: St
 
 
 @pytest.mark.parametrize(("account", "venue"), VENUES.items())
-async def test_money_goes_out_once_even_if_the_store_forgets_it(stack: Stack, account: str, venue: str) -> None:
-    path = f"/v1/accounts/{account}/withdrawals"
+async def test_money_goes_out_once_even_if_the_store_forgets_it(
+    stack: Stack, withdraw: Withdraw, account: str, venue: str
+) -> None:
     body = {"client_operation_id": "pay", "destination": "treasury", "asset": "USDC", "amount": "50"}
     if venue == "zanbara":
         body["second_factor"] = "000000"
@@ -179,16 +182,16 @@ async def test_money_goes_out_once_even_if_the_store_forgets_it(stack: Stack, ac
             await store.command("HSET", memory, "since_ms", 1)
 
         await age()
-        first = answered(await ask_signed(stack, 0, "POST", path, body), 201)
-        again = answered(await ask_signed(stack, 1, "POST", path, body))
+        first = answered(withdraw(0, account, body), 201)
+        again = answered(withdraw(1, account, body))
         assert (first, first["status"]) == (again, "done")
         for pattern in (of_account, f"{of_account}:*"):
             for name in await store.command("KEYS", pattern):
                 await store.command("DEL", name)
-        answer = await ask_signed(stack, 1, "POST", path, body)
+        answer = withdraw(1, account, body)
         refused(answer, 503, "ACCOUNT_NOT_READY", outcome="not_sent")
         await age()
-        answer = await ask_signed(stack, 1, "POST", path, body)
+        answer = withdraw(1, account, body)
         if venue == "backpack":  # which keeps our ids
             found = answered(answer)
             assert found["venue_operation_id"] == first["venue_operation_id"]
@@ -196,7 +199,7 @@ async def test_money_goes_out_once_even_if_the_store_forgets_it(stack: Stack, ac
         else:
             error = refused(answer, 409, "IDEMPOTENCY_CONFLICT", outcome="unknown", field="client_operation_id")
             assert error["details"] == {"withdrawals": [first["venue_operation_id"]]}
-        listed = await bot.ask("GET", path)
+        listed = await bot.ask("GET", f"/v1/accounts/{account}/withdrawals")
         assert [one["venue_id"] for one in listed["items"]] == [first["venue_operation_id"]]
         booked = await bot.ask("GET", f"/v1/accounts/{account}/ledger?limit=100")
         kinds = (await bot.ask("GET", f"/v1/venues/{venue}"))["capabilities"]["ledger_kinds"]
