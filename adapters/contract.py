@@ -26,7 +26,11 @@ from adapters.models import (
     Balance,
     BookSnapshot,
     Fill,
+    LedgerKind,
+    LedgerPage,
+    MarginMode,
     Market,
+    OperationKind,
     OrderRequest,
     OrderType,
     Position,
@@ -35,11 +39,13 @@ from adapters.models import (
     Ticker,
     TimeInForce,
     Trade,
+    Transfer,
     TriggerPriceType,
     VenueClientId,
     VenueName,
     VenueOrder,
     VenueOrderId,
+    WithdrawalRequest,
 )
 
 # --- what a venue can do, as data
@@ -131,6 +137,13 @@ class Capabilities:
     cancel_all: frozenset[CancelAllScope] = frozenset()
     amend: frozenset[AmendField] = frozenset()
     """Empty: an order can only be cancelled and placed anew."""
+    operations: frozenset[OperationKind] = frozenset()
+    """What else than orders changes something here. Leverage and margin mode are those of one market."""
+    withdrawals_keep_client_id: bool = False
+    """The list of withdrawals says by which id of ours each was asked for. No venue takes it for a key."""
+    ledger_kinds: frozenset[LedgerKind] = frozenset()
+    """What its ledger lists; anything else that changes cash has lists of its own, or none."""
+    ledger_by_market: bool = False
 
 
 # --- limits, as data
@@ -428,6 +441,56 @@ class AccountData(Protocol):
     async def positions(self, throttle: Throttle) -> Sequence[Position]: ...
 
 
+class Positions(Protocol):
+    """How one account's positions are margined: what the venue has of it is `Capabilities.operations`.
+
+    Every call is a write, sent once and signed for the time `begin_send` fixes. It raises what `Trading.place` raises.
+    """
+
+    async def set_leverage(
+        self, market: Market, leverage: int, *, throttle: Throttle, begin_send: BeginSend
+    ) -> None: ...
+
+    async def set_margin_mode(
+        self, market: Market, mode: MarginMode, *, throttle: Throttle, begin_send: BeginSend
+    ) -> None: ...
+
+    async def add_margin(self, market: Market, amount: Decimal, *, throttle: Throttle, begin_send: BeginSend) -> None:
+        """Not safe to repeat: each call adds."""
+
+
+class Capital(Protocol):
+    """Money that comes and goes."""
+
+    async def withdraw(
+        self, request: WithdrawalRequest, second_factor: str | None, *, throttle: Throttle, begin_send: BeginSend
+    ) -> Transfer:
+        """Send money out, once; the answer echoes `request`. Not safe to repeat.
+
+        Raises what `Trading.place` raises, and `NotSupported` for what the venue has no words for.
+        """
+
+    async def withdrawals(self, since_ms: int, throttle: Throttle) -> Sequence[Transfer]:
+        """Those asked for at or after `since_ms`, newest first, paged to the end. The list may lag."""
+
+    async def deposits(self, since_ms: int, throttle: Throttle) -> Sequence[Transfer]:
+        """Those that came at or after `since_ms`, newest first, paged to the end. The list may lag."""
+
+
+class History(Protocol):
+    """What happened on one account, as the venue booked it."""
+
+    async def ledger(
+        self, since_ms: int, until_ms: int, *, market: Market | None, after: str | None, limit: int, throttle: Throttle
+    ) -> LedgerPage:
+        """What changed the account's cash in that time (inclusive), newest first, of the kinds in `Capabilities`.
+
+        At most `limit` entries in a bounded number of calls: a page may be short, even empty, and yet not the last.
+        `after` is the `next` of an earlier page of the same question; raises `ValueError` for anything else. What is
+        booked meanwhile is neither repeated nor skipped.
+        """
+
+
 class AccountStreams(Protocol):
     """Live events of one account.
 
@@ -446,6 +509,9 @@ class VenueAccount:
     name: AccountName
     trading: Trading | None = None
     data: AccountData | None = None
+    positions: Positions | None = None
+    capital: Capital | None = None
+    history: History | None = None
     streams: AccountStreams | None = None
     log_in: Callable[[Throttle], Awaitable[Token]] | None = None
     """Fetches a new token, so that it can be renewed ahead of its expiry; None where the venue has no tokens."""

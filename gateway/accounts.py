@@ -1,14 +1,14 @@
 """The accounts we hold credentials for, opened at their venues."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from adapters.contract import PLACE, AccountData, CallKind, Trading, Venue, VenueAccount
+from adapters.contract import PLACE, AccountData, CallKind, Capital, History, Positions, Trading, Venue, VenueAccount
 from adapters.models import AccountName
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Passage, Throttle
-from gateway.settings import OrphanPolicy
+from gateway.settings import AddressConfig, OrphanPolicy
 from gateway.store.tokens import AccountTokens
 
 EGRESS = "default"
@@ -25,6 +25,8 @@ class Account:
     limiter: Limiter
     tokens: AccountTokens
     orphans: OrphanPolicy = OrphanPolicy.REPORT
+    destinations: Mapping[str, AddressConfig] = field(default_factory=dict)
+    """Where its money may be withdrawn to, by the name that requests use; none: withdrawals are off."""
 
     @property
     def trading(self) -> Trading:
@@ -39,6 +41,27 @@ class Account:
         if self.at_venue.data is None:
             raise self._lacks("account data")
         return self.at_venue.data
+
+    @property
+    def positions(self) -> Positions:
+        """Raises `Refusal` if nothing can be set about its positions."""
+        if self.at_venue.positions is None:
+            raise self._lacks("settings of positions")
+        return self.at_venue.positions
+
+    @property
+    def capital(self) -> Capital:
+        """Raises `Refusal` if the venue does not tell of deposits and withdrawals."""
+        if self.at_venue.capital is None:
+            raise self._lacks("deposits and withdrawals")
+        return self.at_venue.capital
+
+    @property
+    def history(self) -> History:
+        """Raises `Refusal` if the venue does not tell what it booked."""
+        if self.at_venue.history is None:
+            raise self._lacks("ledger")
+        return self.at_venue.history
 
     def throttle(self, client: str, max_wait_s: float | None = None, kind: CallKind | None = None) -> Throttle:
         """The account's budget as one client sees it; `kind` overrides the calls' own priority."""

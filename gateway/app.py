@@ -30,7 +30,9 @@ from gateway.api.routes import (
     auth,
     cancel_after,
     journals,
+    ledger,
     markets,
+    operations,
     order_changes,
     orders,
     resolve,
@@ -49,42 +51,24 @@ from gateway.journal import MAX_LENGTH, UNCUT, Archiver, ArchiveTerms, Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
-from gateway.orders.amending import Amending
-from gateway.orders.asking_again import AskingAgain
-from gateway.orders.batching import Batching
-from gateway.orders.calling_off import CallingOff
-from gateway.orders.cancelling import Cancelling
-from gateway.orders.cancelling_all import CancellingAll
-from gateway.orders.cancelling_many import CancellingMany
-from gateway.orders.dead_man_firing import DeadMan
-from gateway.orders.dead_man_switches import DeadManSwitches
-from gateway.orders.finding import Finding
-from gateway.orders.halt_cancels import HaltCancels
+from gateway.operations.asking import Asking
+from gateway.operations.forgotten import Forgotten
+from gateway.operations.operating import Operating
+from gateway.operations.records import Records as OperationRecords
+from gateway.operations.settling import Settling as OperationSettling
+from gateway.operations.sweep import Sweep as OperationSweep
 from gateway.orders.identity import Identities
-from gateway.orders.in_flight import InFlight
 from gateway.orders.journaling import spell_out
-from gateway.orders.placing import Placing
-from gateway.orders.records import Records
-from gateway.orders.replacing import Replacing
-from gateway.orders.reserving import Reserving
-from gateway.orders.resolving import Resolving
-from gateway.orders.sending import Sending
-from gateway.orders.sending_many import SendingMany
-from gateway.orders.settling import Settling
-from gateway.orders.tending import Tending
-from gateway.orders.waits import Waits
-from gateway.orders.withdrawing import Withdrawing
+from gateway.orders.path import OrderPath
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
 from gateway.risk.gate import Risk
-from gateway.risk.halts import Halts
 from gateway.risk.ledger import Ledger
 from gateway.risk.reference_price import ReferencePrices
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
-from gateway.store.memory import StoreMemory
 from gateway.store.tokens import TokenVault
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
@@ -117,7 +101,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
                 services.markets.find,
                 admit=_admit_with(parts.tokens),
                 recheck=_recheck_with(parts.clients),
-                private=PrivateChannels(services.journals, services.accounts, services.settling),
+                private=PrivateChannels(services.journals, services.accounts, services.orders.settling),
                 needs_token=not settings.auth.public,
             )
             reload = Reload(config, settings, partial(_take_up, parts, services, sockets))
@@ -126,7 +110,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
             yield
             services.lifecycle.is_draining = True
             sockets.drain()
-            await services.in_flight.drain(_DRAIN_S)
+            await services.orders.in_flight.drain(_DRAIN_S)
             _log.info("stopping", replica=services.replica)
 
     app = FastAPI(
@@ -138,8 +122,8 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
     for routes in (
-        *(system, auth, venues, markets, across, accounts, cancel_after, journals),
-        *(orders, order_changes, resolve, audit, risk_routes, halt_routes),
+        *(system, auth, venues, markets, across, accounts, cancel_after, journals, ledger),
+        *(orders, order_changes, operations, resolve, audit, risk_routes, halt_routes),
     ):
         app.include_router(routes.router)
     handlers.install(app)
@@ -200,7 +184,9 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
 
 def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> Iterator[Account]:
     for name, one in opened.items():
-        yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.orphans)
+        yield Account(
+            name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens, one.orphans, one.destinations
+        )
 
 
 async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
@@ -234,75 +220,17 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     held = Accounts(_accounts(parts.opened, limiters))
     journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
-    records = {
-        name: Records(store, name, parts.identities, settings.orders, journal_max=journal_max) for name in opened
-    }
     risk = Risk(settings, ReferencePrices(feeds.hub, opened), Ledger(store))
-    halts = Halts(
-        store,
-        list(opened),
-        replica=replica,
-        desk_of=risk.desk_of,
-        redis_time_ms={name: clock.redis_time_ms for name, clock in clocks.items()},
-    )
-    reserving = Reserving(risk, records, found)
-    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
-    finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
-    in_flight, waits = InFlight(), Waits()
-    memory = StoreMemory(store)
-    asking_again = AskingAgain(
-        records=records, markets=found, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
-    )
-    cancelling = Cancelling(
-        markets=found,
-        records=records,
-        finding=finding,
-        settling=settling,
-        calling_off=CallingOff(settling, waits),
-    )
-    cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
-    halt_cancels = HaltCancels(halts, records, cancelling)
-    withdrawing = Withdrawing(
-        accounts=held, store=store, records=records, clocks=clocks, cancelling=cancelling, settling=settling
-    )
-    switches = {name: DeadManSwitches(store, name) for name in opened}
-    sending = Sending(
-        records=records,
-        clocks=clocks,
-        settling=settling,
-        withdrawing=withdrawing,
-        reserving=reserving,
-        halts=halts,
-        settings=settings.orders,
-        waits=waits,
-        asking_again=asking_again,
-    )
-    placing = Placing(
+    path = OrderPath(
+        store=store,
         accounts=held,
         markets=found,
-        records=records,
         clocks=clocks,
-        sending=sending,
-        risk=risk,
-        halts=halts,
-        settling=settling,
         identities=parts.identities,
-        settings=settings.orders,
-        in_flight=in_flight,
-        memory=memory,
-    )
-    amending = Amending(
-        markets=found,
-        records=records,
-        clocks=clocks,
-        finding=finding,
-        settling=settling,
-        placing=placing,
-        replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
         risk=risk,
-        halts=halts,
         settings=settings.orders,
-        in_flight=in_flight,
+        replica=replica,
+        journal_max=journal_max,
     )
     lifecycle = Lifecycle()
     background = _Background(lifecycle)
@@ -310,26 +238,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
         background.start(f"clock of {name}", clocks[name].keep_measured(venue, our_throttle(name), store))
-    tending = Tending(
-        held,
-        store=store,
-        records=records,
-        settling=settling,
-        asking_again=asking_again,
-        replica=replica,
-        clocks=clocks,
-        settings=settings.orders,
-        identities=parts.identities,
-        also=(reserving.repair, halt_cancels.go_on),
-    )
-    background.start("halts", halts.run())
-    background.start("tending of accounts", tending.run())
-    dead_man = DeadMan(
-        store=store, switches=switches, records=records, identities=parts.identities, withdrawing=withdrawing
-    )
-    background.start("withdrawals of orders", withdrawing.run())
-    background.start("dead-man switches", dead_man.run())
-    background.start("memory of the store", memory.run())
+    for what, running in path.run():
+        background.start(what, running)
     journals = Journals(store)
     background.start("journals", journals.run())
     if settings.archive.directory is not None:
@@ -340,6 +250,12 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             )
             background.start(f"archive of {name}", archiver.run())
     background.start("token renewals", Renewals(held).run())
+    operation_records = {name: OperationRecords(store, name, journal_max=journal_max) for name in opened}
+    operation_settling = OperationSettling(records=operation_records, clocks=clocks, settings=settings.orders)
+    operation_sweep = OperationSweep(
+        held, store=store, records=operation_records, settling=operation_settling, replica=replica
+    )
+    background.start("sweep of operations", operation_sweep.run())
     return Services(
         settings=settings,
         replica=replica,
@@ -352,38 +268,28 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=placing,
-        finding=finding,
-        cancelling=cancelling,
-        cancelling_all=CancellingAll(
+        orders=path,
+        operations=Asking(
             accounts=held,
             markets=found,
-            records=records,
+            clocks=clocks,
+            records=operation_records,
             identities=parts.identities,
-            settling=settling,
-            cancelling_many=cancelling_many,
-        ),
-        amending=amending,
-        batching=Batching(
-            accounts=held,
-            finding=finding,
-            placing=placing,
-            sending=sending,
-            sending_many=SendingMany(
-                records=records, clocks=clocks, sending=sending, halts=halts, settings=settings.orders
+            operating=Operating(
+                records=operation_records,
+                clocks=clocks,
+                settling=operation_settling,
+                halts=path.halts,
+                forgotten=Forgotten(
+                    records=operation_records, clocks=clocks, settling=operation_settling, settings=settings.orders
+                ),
+                settings=settings.orders,
+                in_flight=path.in_flight,
             ),
-            cancelling_many=cancelling_many,
-            amending=amending,
-            in_flight=in_flight,
+            orders=settings.orders,
+            limiter=settings.limiter,
         ),
-        switches=switches,
-        resolving=Resolving(records=records, identities=parts.identities, settling=settling),
-        settling=settling,
         risk=risk,
-        halts=halts,
-        halt_cancels=halt_cancels,
-        records=records,
-        in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),
         journals=journals,

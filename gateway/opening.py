@@ -8,7 +8,7 @@ from adapters.models import AccountName, VenueName
 from adapters.registry import FACTORIES
 from gateway.auth.secrets import seed_bytes
 from gateway.config_file import ConfigError
-from gateway.settings import OrphanPolicy, SecretSource, Settings
+from gateway.settings import AccountConfig, AddressConfig, OrphanPolicy, SecretSource, Settings
 from gateway.store.tokens import AccountTokens, TokenVault
 
 
@@ -20,6 +20,7 @@ class OpenedAccount:
     at_venue: VenueAccount
     tokens: AccountTokens
     orphans: OrphanPolicy
+    destinations: Mapping[str, AddressConfig]
 
 
 OpenedAccounts = Mapping[AccountName, OpenedAccount]
@@ -113,5 +114,11 @@ def open_accounts(
             raise ConfigError([f"accounts.{name}.credentials: {error}"]) from None
         if at_venue.log_in is not None and settings.keys.seal is None:
             raise ConfigError([f"keys.seal: is required, since {venue.name} has tokens that are kept in Redis"])
-        opened_accounts[AccountName(name)] = OpenedAccount(venue, at_venue, tokens, config.orphans)
+        opened_accounts[AccountName(name)] = OpenedAccount(
+            venue, at_venue, tokens, config.orphans, _destinations(config)
+        )
     return opened_accounts
+
+
+def _destinations(config: AccountConfig) -> Mapping[str, AddressConfig]:
+    return {} if config.withdrawals is None else config.withdrawals.addresses

@@ -12,22 +12,11 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
-from gateway.orders.amending import Amending
-from gateway.orders.batching import Batching
-from gateway.orders.cancelling import Cancelling
-from gateway.orders.cancelling_all import CancellingAll
-from gateway.orders.dead_man_switches import DeadManSwitches
-from gateway.orders.finding import Finding
-from gateway.orders.halt_cancels import HaltCancels
-from gateway.orders.in_flight import InFlight
-from gateway.orders.placing import Placing
+from gateway.operations.asking import Asking
+from gateway.orders.path import OrderPath
 from gateway.orders.readiness import Readiness
-from gateway.orders.records import Records
-from gateway.orders.resolving import Resolving
-from gateway.orders.settling import Settling
 from gateway.reference import Markets
 from gateway.risk.gate import Risk
-from gateway.risk.halts import Halts
 from gateway.settings import Settings
 from gateway.store.client import Store
 
@@ -54,27 +43,16 @@ class Services:
     accounts: Accounts
     clients: Clients
     tokens: Tokens
-    placing: Placing
-    finding: Finding
-    cancelling: Cancelling
-    switches: Mapping[VenueName, DeadManSwitches]
-    cancelling_all: CancellingAll
-    amending: Amending
-    batching: Batching
     risk: Risk
-    halts: Halts
-    halt_cancels: HaltCancels
-    resolving: Resolving
-    settling: Settling
-    records: Mapping[VenueName, Records]
-    in_flight: InFlight
+    orders: OrderPath
+    operations: Asking
     feeds: MarketFeeds
     market_reads: MarketReads
     journals: Journals
 
     def readiness(self, account: Account) -> Readiness | None:
         """How the account stood when this replica last looked."""
-        return self.records[account.venue.name].readiness.last.get(account.name)
+        return self.orders.records[account.venue.name].readiness.last.get(account.name)
 
     def is_ready(self, account: Account) -> bool:
         """Whether the account takes new orders, as this replica last saw it."""

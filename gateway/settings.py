@@ -75,6 +75,7 @@ class Scope(StrEnum):
     CANCEL = "cancel"
     ADMIN = "admin"
     RISK = "risk"
+    WITHDRAW = "withdraw"
 
 
 class AccountAccess(StrEnum):
@@ -247,6 +248,25 @@ class VenueConfig(_Section):
         return self
 
 
+Word = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+"""Something of a venue's or a chain's: printable ASCII without blanks."""
+
+
+class AddressConfig(_Section):
+    """One address that money may be withdrawn to."""
+
+    asset: Word
+    chain: Word
+    """As the venue names it."""
+    address: Word
+    tag: Word | None = None
+
+
+class WithdrawalConfig(_Section):
+    addresses: dict[Name, AddressConfig] = Field(min_length=1)
+    """By the name that requests use: an address itself is never taken from one."""
+
+
 class AccountConfig(_Section):
     venue: Name
     credentials: dict[str, SecretSource] = {}
@@ -256,6 +276,8 @@ class AccountConfig(_Section):
     """The part of its own limits that is left to others who use the same account."""
     limits: LimitSettings = LimitSettings()
     orphans: OrphanPolicy = OrphanPolicy.REPORT
+    withdrawals: WithdrawalConfig | None = None
+    """Where its money may be withdrawn to; without it nothing can be."""
 
 
 class ProfileConfig(_Section):
@@ -308,6 +330,8 @@ class OrderSettings(_Section):
     clock_error_ms: int = Field(default=1_000, ge=0, le=60_000)
     history_lag_ms: int = Field(default=3_000, ge=0, le=600_000)
     """How far a venue's histories may lag behind its engine."""
+    withdrawal_lag_ms: int = Field(default=600_000, ge=0, le=86_400_000)
+    """How much later than it was sent a withdrawal may first show in a venue's list."""
     valid_for_ms: int = Field(default=10_000, ge=100, le=60_000)
     """How long an order may wait to be sent, if its client does not say."""
     claim_lease_ms: int = Field(default=10_000, ge=1_000, le=120_000)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from adapters.backpack.account import BackpackAccountData
+from adapters.backpack.capital import BackpackCapital
+from adapters.backpack.history import BackpackHistory
 from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
 from adapters.backpack.order_encoding import (
@@ -34,7 +36,7 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName
+from adapters.models import AccountName, LedgerKind, OperationKind
 
 PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://ws.backpack.exchange")
 
@@ -59,6 +61,10 @@ CAPABILITIES = Capabilities(
     place_batch_max=50,
     place_batch_is_whole=True,
     cancel_all=frozenset({CancelAllScope.MARKET}),
+    # Its one leverage is the whole account's, and margin is always cross.
+    operations=frozenset({OperationKind.WITHDRAWAL}),
+    withdrawals_keep_client_id=True,
+    ledger_kinds=frozenset({LedgerKind.REALIZED_PNL, LedgerKind.TRADING_FEE, LedgerKind.FUNDING_FEE}),
 )
 
 
@@ -88,6 +94,8 @@ def backpack(settings: VenueSettings, *, transport: Transport, clock: Clock) -> 
             name=name,
             trading=BackpackTrading(signed),
             data=BackpackAccountData(signed),
+            capital=BackpackCapital(signed),
+            history=BackpackHistory(signed),
             streams=BackpackAccountStreams(settings.name, name, key, endpoints.ws_url, clock),
         )
 

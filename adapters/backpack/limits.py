@@ -41,10 +41,15 @@ ORDER_HISTORY = Call("order_history", CallKind.ACCOUNT_READ, "account_historical
 FILLS = Call("fills", CallKind.ACCOUNT_READ, "account_historical")
 BALANCES = Call("balances", CallKind.ACCOUNT_READ, "account")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "account")
+WITHDRAW = Call("withdraw", CallKind.ORDER, "account")
+WITHDRAWALS = Call("withdrawals", CallKind.ACCOUNT_READ, "account_historical")
+DEPOSITS = Call("deposits", CallKind.ACCOUNT_READ, "account_historical")
+LEDGER = Call("ledger", CallKind.ACCOUNT_READ, "account_historical")
 
 _CALLS = (
     *(SERVER_TIME, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL, PLACE_BATCH, CANCEL_ALL),
     *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
+    *(WITHDRAW, WITHDRAWALS, DEPOSITS, LEDGER),
 )
 
 

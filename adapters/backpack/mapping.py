@@ -16,6 +16,8 @@ from adapters.models import (
     BalanceEvent,
     BookDelta,
     BookSnapshot,
+    LedgerEntry,
+    LedgerKind,
     MarginMode,
     Market,
     MarketStatus,
@@ -26,6 +28,8 @@ from adapters.models import (
     Side,
     Ticker,
     Trade,
+    Transfer,
+    TransferStatus,
     VenueName,
     VenueSymbol,
 )
@@ -39,6 +43,29 @@ _STATUSES = {
     "CancelOnly": MarketStatus.CANCEL_ONLY,
     "LimitOnly": MarketStatus.LIMIT_ONLY,
     "PostOnly": MarketStatus.POST_ONLY,
+}
+_LEDGER_KINDS = {
+    "TradingFees": LedgerKind.TRADING_FEE,
+    "TradingFeesSystem": LedgerKind.TRADING_FEE,
+    "FundingPayment": LedgerKind.FUNDING_FEE,
+    **dict.fromkeys(
+        ("RealizePnl", "CulledRealizePnlAuto", "CulledRealizePnlBookUtilisation", "CulledRealizePnlAccountThreshold",
+         "CulledRealizePnlSystemThreshold"),
+        LedgerKind.REALIZED_PNL,
+    ),
+}  # fmt: skip
+_CASH = "USDC"
+"""What futures are settled in here."""
+
+_UNDER_WAY = (
+    "initiated", "ownershipVerificationRequired", "pending", "recipientInformationProvided",
+    "recipientInformationRequired", "senderVerificationCompleted", "senderVerificationRequired", "verifying",
+)  # fmt: skip
+_CAME_TO_NOTHING = ("cancelled", "declined", "expired", "refunded", "void")
+_TRANSFER_STATUS = {
+    "confirmed": TransferStatus.DONE,
+    **dict.fromkeys(_UNDER_WAY, TransferStatus.PENDING),
+    **dict.fromkeys(_CAME_TO_NOTHING, TransferStatus.FAILED),
 }
 _RATE_DIGITS = Decimal("0.000001")
 
@@ -248,3 +275,43 @@ def _rate(text: str | None) -> Decimal | None:
 
 def _taker_side(*, is_buyer_maker: bool) -> Side:
     return Side.SELL if is_buyer_maker else Side.BUY
+
+
+def normalize_withdrawal(row: wire.Withdrawal) -> Transfer:
+    return Transfer(
+        venue_id=str(row.id),
+        asset=row.symbol,
+        amount=positive(row.quantity),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.blockchain,
+        address=row.to_address,
+        fee=optional(row.fee),
+        client_id=row.client_id,
+        transaction=row.transaction_hash,
+    )
+
+
+def normalize_deposit(row: wire.Deposit) -> Transfer:
+    """`source` is the chain it came from, in a spelling of its own."""
+    return Transfer(
+        venue_id=str(row.id),
+        asset=row.symbol,
+        amount=positive(row.quantity),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.source,
+        address=row.to_address,
+        transaction=row.transaction_hash,
+    )
+
+
+def normalize_settlement(row: wire.Settlement) -> LedgerEntry:
+    return LedgerEntry(
+        venue_id=str(row.engine_sequence),
+        kind=_LEDGER_KINDS.get(row.source, LedgerKind.UNKNOWN),
+        asset=_CASH,
+        amount=exact(row.quantity),
+        time_us=microseconds(row.timestamp),
+        reference=row.position_id,
+    )

@@ -116,6 +116,40 @@ class Position(Struct, rename="camel"):
     pnl_realized: Decimal | None = None
 
 
+class Withdrawal(Struct, rename="camel"):
+    id: int
+    symbol: str
+    blockchain: str
+    to_address: str | None
+    quantity: Decimal
+    status: str
+    created_at: str
+    fee: Decimal | None = None
+    client_id: str | None = None
+    transaction_hash: str | None = None
+
+
+class Deposit(Struct, rename="camel"):
+    id: int
+    symbol: str
+    quantity: Decimal
+    status: str
+    created_at: str
+    source: str | None = None
+    to_address: str | None = None
+    transaction_hash: str | None = None
+
+
+class Settlement(Struct, rename="camel"):
+    """One movement of cash on futures."""
+
+    engine_sequence: int
+    source: str
+    quantity: Decimal
+    timestamp: str
+    position_id: str | None = None
+
+
 class Order(Struct, rename="camel"):
     """An order, of the engine (`created_at` in ms) or of the history (naive ISO text)."""
 

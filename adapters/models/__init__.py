@@ -15,7 +15,9 @@ from adapters.models.event import (
     StreamState,
 )
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
+from adapters.models.ledger import LedgerEntry, LedgerKind, LedgerPage
 from adapters.models.market import Market, MarketStatus, MarketType
+from adapters.models.operation import OperationKind, Transfer, TransferStatus, WithdrawalRequest
 from adapters.models.order import (
     NO_OPTIONS,
     Fill,
@@ -43,12 +45,16 @@ __all__ = [
     "ChannelState",
     "Fill",
     "FillEvent",
+    "LedgerEntry",
+    "LedgerKind",
+    "LedgerPage",
     "Level",
     "Liquidity",
     "MarginMode",
     "Market",
     "MarketStatus",
     "MarketType",
+    "OperationKind",
     "OrderEvent",
     "OrderOptions",
     "OrderRequest",
@@ -65,10 +71,13 @@ __all__ = [
     "Ticker",
     "TimeInForce",
     "Trade",
+    "Transfer",
+    "TransferStatus",
     "TriggerPriceType",
     "VenueClientId",
     "VenueName",
     "VenueOrder",
     "VenueOrderId",
     "VenueSymbol",
+    "WithdrawalRequest",
 ]

@@ -20,8 +20,10 @@ from adapters.contract import (
     VenueAccount,
     VenueSettings,
 )
-from adapters.models import AccountName
+from adapters.models import AccountName, LedgerKind, OperationKind
 from adapters.zanbara.account import ZanbaraAccountData
+from adapters.zanbara.capital import ZanbaraCapital
+from adapters.zanbara.history import ZanbaraHistory
 from adapters.zanbara.limits import limits_of
 from adapters.zanbara.market_data import TRADES_MAX, ZanbaraMarketData
 from adapters.zanbara.order_encoding import (
@@ -30,6 +32,7 @@ from adapters.zanbara.order_encoding import (
     TIMES_IN_FORCE,
     TRIGGER_PRICE_TYPES,
 )
+from adapters.zanbara.positions import ZanbaraPositions
 from adapters.zanbara.rest import WINDOW_MS, Access, Rest
 from adapters.zanbara.session import BOOK_DEPTH_MAX, PublicSession
 from adapters.zanbara.signing import CREDENTIAL_FIELDS, Key
@@ -64,6 +67,9 @@ CAPABILITIES = Capabilities(
     cancel_batch_max=100,
     cancel_all=frozenset(CancelAllScope),
     amend=frozenset(AmendField),
+    operations=frozenset(OperationKind),
+    ledger_kinds=frozenset(LedgerKind) - {LedgerKind.UNKNOWN},
+    ledger_by_market=True,
 )
 
 
@@ -92,6 +98,9 @@ def zanbara(settings: VenueSettings, *, transport: Transport, clock: Clock) -> V
             name=name,
             trading=ZanbaraTrading(private),
             data=ZanbaraAccountData(private),
+            positions=ZanbaraPositions(private),
+            capital=ZanbaraCapital(private),
+            history=ZanbaraHistory(private),
             streams=ZanbaraAccountStreams(name, private, tokens, endpoints.ws_url),
             log_in=private.log_in,
         )

@@ -52,6 +52,15 @@ _NOT_DONE: dict[str, type[DefiniteNo]] = {
 """The codes that prove of a write that it was not done, when they come with a 4xx to the only send. Every other code,
 and every 5xx whatever its code, may follow an order that was taken."""
 
+_OPERATION_NOT_DONE: dict[str, type[DefiniteNo]] = {
+    "MARGIN_MODE_LOCKED": InvalidRequest,
+    "POSITION_NOT_FOUND": InvalidRequest,
+    "VERIFICATION_REQUIRED": Unauthorized,
+    "WITHDRAWAL_LIMIT_EXCEEDED": InvalidRequest,
+    "INVALID_ADDRESS": InvalidRequest,
+}
+"""What proves the same of a setting or a withdrawal; an order is never answered so."""
+
 _NO_SUCH_ORDER = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"})
 _NOT_AMENDABLE: dict[str, type[DefiniteNo]] = {"ORDER_NOT_FOUND": OrderNotFound, "ORDER_NOT_AMENDABLE": InvalidRequest}
 _CLOSED = frozenset({"TRADING_HALTED", "SERVICE_UNAVAILABLE"})
@@ -103,6 +112,15 @@ def refused_amend(
     """Like `refused_write`: that the order does not rest is a definite answer too, and so is a field that stays."""
     if status in {400, 404} and error.code in _NOT_AMENDABLE:
         return _refusal(venue, _NOT_AMENDABLE[error.code], status, error, None)
+    return refused_write(venue, status, error, retry_after_s)
+
+
+def refused_operation(
+    venue: VenueName, status: int, error: wire.Error, retry_after_s: float | None = None
+) -> DefiniteNo | None:
+    """Like `refused_write`, for what is no order."""
+    if 400 <= status < 500 and status != 408 and (refusal := _OPERATION_NOT_DONE.get(error.code)) is not None:
+        return _refusal(venue, refusal, status, error, None)
     return refused_write(venue, status, error, retry_after_s)
 
 

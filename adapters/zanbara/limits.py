@@ -62,11 +62,20 @@ ORDER_HISTORY = Call("order_history", CallKind.ACCOUNT_READ, "query")
 FILLS = Call("fills", CallKind.ACCOUNT_READ, "query")
 BALANCES = Call("balances", CallKind.ACCOUNT_READ, "query")
 POSITIONS = Call("positions", CallKind.ACCOUNT_READ, "query")
+SET_LEVERAGE = Call("set_leverage", CallKind.ORDER, "trade")
+SET_MARGIN_MODE = Call("set_margin_mode", CallKind.ORDER, "trade")
+ADD_MARGIN = Call("add_margin", CallKind.ORDER, "trade")
+WITHDRAW = Call("withdraw", CallKind.ORDER, "trade")
+"""That it counts as trading is inferred; so is that the lists of transfers are queries."""
+WITHDRAWALS = Call("withdrawals", CallKind.ACCOUNT_READ, "query")
+DEPOSITS = Call("deposits", CallKind.ACCOUNT_READ, "query")
+LEDGER = Call("ledger", CallKind.ACCOUNT_READ, "query")
 
 _CALLS = (
     *(SERVER_TIME, LOG_IN, MARKETS, TICKER, ORDER_BOOK, TRADES, PLACE, CANCEL, AMEND),
     *(PLACE_BATCH, CANCEL_BATCH, CANCEL_ALL),
     *(ORDER, OPEN_ORDERS, ORDER_HISTORY, FILLS, BALANCES, POSITIONS),
+    *(SET_LEVERAGE, SET_MARGIN_MODE, ADD_MARGIN, WITHDRAW, WITHDRAWALS, DEPOSITS, LEDGER),
 )
 
 

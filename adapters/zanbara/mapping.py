@@ -15,6 +15,8 @@ from adapters.models import (
     BalanceEvent,
     BookDelta,
     BookSnapshot,
+    LedgerEntry,
+    LedgerKind,
     MarginMode,
     Market,
     MarketStatus,
@@ -25,6 +27,8 @@ from adapters.models import (
     Side,
     Ticker,
     Trade,
+    Transfer,
+    TransferStatus,
     VenueName,
     VenueSymbol,
 )
@@ -37,6 +41,12 @@ _STATUSES = {
     "settling": MarketStatus.CANCEL_ONLY,
 }
 _POSITION_SIDES = {side.value: side for side in PositionSide}
+_TRANSFER_STATUS = {
+    "pending": TransferStatus.PENDING,
+    "processing": TransferStatus.PENDING,
+    "completed": TransferStatus.DONE,
+}
+_LEDGER_KINDS = {kind.value: kind for kind in LedgerKind}
 _MARGIN_MODES = {mode.value: mode for mode in MarginMode}
 SIDES_BY_WORD = {side.value: side for side in Side}
 
@@ -201,4 +211,43 @@ def normalize_position(venue: VenueName, position: wire.Position) -> Position | 
         realized_pnl=optional(position.realized_pnl),
         margin_mode=known(_MARGIN_MODES, position.margin_mode, "margin mode"),
         leverage=None if position.leverage is None else Decimal(position.leverage),
+    )
+
+
+def normalize_withdrawal(row: wire.Withdrawal) -> Transfer:
+    return Transfer(
+        venue_id=row.withdrawal_id,
+        asset=row.asset,
+        amount=positive(row.amount),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.network,
+        address=row.address,
+        fee=optional(row.fee),
+        transaction=row.tx_hash,
+    )
+
+
+def normalize_deposit(row: wire.Deposit) -> Transfer:
+    return Transfer(
+        venue_id=row.deposit_id,
+        asset=row.asset,
+        amount=positive(row.amount),
+        status=_TRANSFER_STATUS.get(row.status, TransferStatus.UNKNOWN),
+        created_time_us=microseconds(row.created_at),
+        chain=row.network,
+        transaction=row.tx_hash,
+    )
+
+
+def normalize_movement(row: wire.Movement) -> LedgerEntry:
+    return LedgerEntry(
+        venue_id=row.id,
+        kind=_LEDGER_KINDS.get(row.type, LedgerKind.UNKNOWN),
+        asset=row.asset,
+        amount=exact(row.amount),
+        time_us=microseconds(row.created_at),
+        balance=optional(row.balance),
+        symbol=None if row.symbol is None else symbol_of(row.symbol),
+        reference=row.reference_id,
     )

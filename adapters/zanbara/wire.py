@@ -126,6 +126,49 @@ class Position(Struct):
     updated_at: int | None = None
 
 
+class Setting(Struct):
+    """The answer to a setting of a market's: what is in force now."""
+
+    symbol: str
+    leverage: int | None = None
+    margin_mode: str | None = None
+
+
+class Withdrawal(Struct):
+    withdrawal_id: str
+    asset: str
+    amount: Decimal
+    network: str
+    address: str
+    status: str
+    created_at: int
+    fee: Decimal | None = None
+    tx_hash: str | None = None
+
+
+class Deposit(Struct):
+    deposit_id: str
+    asset: str
+    amount: Decimal
+    status: str
+    created_at: int
+    network: str | None = None
+    tx_hash: str | None = None
+
+
+class Movement(Struct):
+    """One row of the fund ledger."""
+
+    id: str
+    type: str
+    asset: str
+    amount: Decimal
+    created_at: int
+    balance: Decimal | None = None
+    symbol: str | None = None
+    reference_id: str | None = None
+
+
 class Order(Struct):
     order_id: str
     symbol: str

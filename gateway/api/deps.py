@@ -107,11 +107,19 @@ async def public_reader(request: Request, the: TheServices, request_context: The
     return PublicCaller(client.name, client.max_wait_s, is_client=True)
 
 
+def signed_withdrawer(client: Annotated[Client, Depends(may(Scope.WITHDRAW))], request_context: TheContext) -> Client:
+    """The client, if it may withdraw and signed this very request: a token alone never moves money out."""
+    if not request_context.is_signed:
+        raise signature_needed("a withdrawal must be signed")
+    return client
+
+
 Reader = Annotated[Client, Depends(may(Scope.READ))]
 Trader = Annotated[Client, Depends(may(Scope.TRADE))]
 Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
 RiskOfficer = Annotated[Client, Depends(may(Scope.RISK))]
 Admin = Annotated[Client, Depends(may(Scope.ADMIN))]
+SignedWithdrawer = Annotated[Client, Depends(signed_withdrawer)]
 PublicReader = Annotated[PublicCaller, Depends(public_reader)]
 
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]

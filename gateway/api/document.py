@@ -13,21 +13,15 @@ from starlette.responses import HTMLResponse
 from gateway.api.batch_bodies import AmendOrder, BatchRequest, CancelAllRequest
 from gateway.api.halt_bodies import HaltRequest
 from gateway.api.limits import PlanRequest
+from gateway.api.operation_bodies import ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, Withdraw
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 from gateway.api.routes.cancel_after import CancelAfter
 from gateway.api.routes.resolve import ResolveOrder
 
 _BODIES = (
-    AmendOrder,
-    BatchRequest,
-    CancelAfter,
-    CancelAllRequest,
-    HaltRequest,
-    PlaceOrder,
-    PlanRequest,
-    ResolveOrder,
-    TokenRequest,
+    *(AmendOrder, BatchRequest, CancelAfter, CancelAllRequest, HaltRequest, PlaceOrder, PlanRequest, ResolveOrder),
+    *(ChangeMargin, ClosePosition, SetLeverage, SetMarginMode, TokenRequest, Withdraw),
 )
 
 

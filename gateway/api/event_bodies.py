@@ -1,6 +1,5 @@
 """A journal's entries as clients see them, on either edge."""
 
-import json
 from typing import Any
 
 import structlog
@@ -8,9 +7,11 @@ import structlog
 from gateway.accounts import Account
 from gateway.api.account_bodies import Orphan, holding_body
 from gateway.api.bodies import Shape
+from gateway.api.operation_bodies import Operation
 from gateway.api.order_bodies import Fill, Order
 from gateway.auth import Client
 from gateway.journal import EVERYBODY, Entry, Kind, decode_holding
+from gateway.operations.journaling import decode_step as decode_operation
 from gateway.orders.journaling import decode_fill, decode_step
 from gateway.orders.record import decode_venue_order
 from gateway.orders.settling import Settling
@@ -23,7 +24,7 @@ class Event(Shape):
 
     cursor: str
     kind: str
-    """`order`, `fill`, `position`, `balance`, `orphan`, `epoch`, or another that readers may skip."""
+    """`order`, `fill`, `operation`, `position`, `balance`, `orphan`, `epoch`, or another that readers may skip."""
     client: str | None
     """On whose behalf; null where it concerns the account as a whole."""
     timestamp: int
@@ -51,31 +52,18 @@ def data_of(entry: Entry, account: Account, settling: Settling) -> dict[str, Any
         match entry.kind:
             case Kind.ORDER:
                 record = decode_step(entry)
-                return Order.of(record, settles_by_ms=settling.settles_by_ms(record)).model_dump(mode="json")
+                told: Shape = Order.of(record, settles_by_ms=settling.settles_by_ms(record))
             case Kind.FILL:
-                return Fill.of(decode_fill(entry), account=account.name).model_dump(mode="json")
+                told = Fill.of(decode_fill(entry), account=account.name)
+            case Kind.OPERATION:
+                told = Operation.of(decode_operation(entry))
             case Kind.POSITION | Kind.BALANCE:
                 return holding_body(decode_holding(entry, account.venue.name), account.venue.name)
             case Kind.ORPHAN:
-                return Orphan.of(decode_venue_order(entry.data)).model_dump(mode="json")
+                told = Orphan.of(decode_venue_order(entry.data))
             case _:
-                return _passed_on(entry)
+                return entry.as_told()
+        return told.model_dump(mode="json")
     except ValueError as error:
         _log.error("journal_entry_unreadable", account=account.name, cursor=entry.cursor, error=str(error))
         return None
-
-
-def _passed_on(entry: Entry) -> dict[str, Any]:
-    """A kind that is not known here: its JSON as it is, or else its fields."""
-    try:
-        data = json.loads(entry.data)
-    except ValueError:
-        data = None
-    if isinstance(data, dict):
-        return data
-    skipped = {b"kind", b"owner"}
-    return {
-        name.decode(errors="replace"): value.decode(errors="replace")
-        for name, value in entry.fields.items()
-        if name not in skipped
-    }

@@ -2,17 +2,21 @@
 
 import secrets
 
+from starlette.responses import Response
+
+from gateway.api.answers import ok
 from gateway.api.order_bodies import Order, OrderMembers
 from gateway.auth.grants import Client
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.cancelling import NotCancellable
 from gateway.orders.new_order import NewOrder
+from gateway.orders.placing import Placed
 from gateway.orders.record import OrderRecord, State
 from gateway.services import Services
 
 
 def shape(the: Services, record: OrderRecord) -> Order:
-    return Order.of(record, settles_by_ms=the.settling.settles_by_ms(record))
+    return Order.of(record, settles_by_ms=the.orders.settling.settles_by_ms(record))
 
 
 def new_order(the: Services, client: Client, account: str, members: OrderMembers) -> NewOrder:
@@ -54,3 +58,13 @@ def not_resting(the: Services, error: NotCancellable, what: str = "cancel") -> R
         outcome=Outcome.REJECTED,
         retryable=not is_done,
     )
+
+
+def placed_answer(the: Services, placed: Placed) -> Response:
+    """What became of an order that was to be placed; raises `Refusal` if the venue refused it."""
+    record = placed.record
+    if (refusal := venue_refusal(record)) is not None:
+        raise refusal
+    if record.state is State.UNKNOWN or record.is_running:
+        return ok(Order, shape(the, record), status=202)
+    return ok(Order, shape(the, record), status=201 if placed.is_new else 200)

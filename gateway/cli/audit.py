@@ -83,31 +83,48 @@ def verify(
 
 @app.command("who")
 def who(
-    venue_order: Annotated[str, typer.Option("--venue-order", help="The venue's own id of the order.")],
+    *,
+    venue_order: Annotated[str | None, typer.Option("--venue-order", help="The venue's own id of an order.")] = None,
+    venue_operation: Annotated[
+        str | None, typer.Option("--venue-operation", help="The venue's own id of a withdrawal.")
+    ] = None,
+    operation: Annotated[str | None, typer.Option("--operation", help="A client's own id of an operation.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="Look on this account only.")] = None,
     directory: Directory = None,
     config: ConfigFile = None,
 ) -> None:
-    """Print which client placed an order that a venue knows by this id, and every step it took."""
+    """Print which client placed an order, or asked for a withdrawal or a setting, and every step it took."""
+    asked = {"venue_order_id": venue_order, "venue_operation_id": venue_operation, "client_operation_id": operation}
+    wanted = {member: value for member, value in asked.items() if value is not None}
+    if len(wanted) != 1:
+        fail("give one of --venue-order, --venue-operation and --operation", code=2)
+    [(member, value)] = wanted.items()
     archive = _archive(directory, config)
     names = accounts_in(archive) if account is None else [_account_in(archive, account).name]
     steps: list[dict[str, Any]] = []
     for name in names:
         # Twice over the files rather than all of them in memory: the venue's id is not known in the first steps.
-        ids = {row["data"]["order_id"] for row in _rows(archive / name) if _names(row, venue_order)}
+        ids = {_subject(row) for row in _rows(archive / name) if row["data"].get(member) == value} - {None}
         if ids:
-            steps += [row for row in _rows(archive / name) if row["data"].get("order_id") in ids]
+            steps += [row for row in _rows(archive / name) if _subject(row) in ids]
     if not steps:
-        fail(f"no order in {archive} has the venue's id {venue_order!r}")
-    for key, rows in itertools.groupby(steps, lambda row: (row["account"], row["data"]["order_id"])):
+        fail(f"nothing in {archive} has the {member} {value!r}")
+    steps.sort(key=lambda row: (row["account"], _subject(row) or ""))  # stable: steps stay in the order they came in
+    for (account_name, subject), rows in itertools.groupby(steps, lambda row: (row["account"], _subject(row))):
         told = list(rows)
-        owners = sorted({row["owner"] for row in told})
-        typer.echo(f"# {', '.join(owners)} placed it on {key[0]} as {key[1]}, {len(told)} steps", err=True)
+        owners = ", ".join(sorted({row["owner"] for row in told}))
+        did = "placed it" if "order_id" in told[0]["data"] else "asked for it"
+        typer.echo(f"# {owners} {did} on {account_name} as {subject}, {len(told)} steps", err=True)
         _print(iter(told), Format.JSONL)
 
 
-def _names(row: dict[str, Any], venue_order: str) -> bool:
-    return row["data"].get("venue_order_id") == venue_order and "order_id" in row["data"]
+def _subject(row: dict[str, Any]) -> str | None:
+    """The order that a row is about, or the operation, which its client's own id names; None: neither."""
+    data = row["data"]
+    if data.get("client_operation_id") is not None:
+        return f"{row['owner']}:{data['client_operation_id']}"
+    order_id: str | None = data.get("order_id")
+    return order_id
 
 
 def _archive(directory: Path | None, config: Path | None) -> Path:

@@ -1,9 +1,11 @@
 """One entry of a journal. Pure."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 MAX_LENGTH = 10_000
 """About how many entries of an account are kept; older ones cannot be resumed from any more."""
@@ -17,6 +19,7 @@ EVERYBODY = "*"
 BEGINNING = "0-0"
 """The cursor before the first entry."""
 
+_UNREADABLE = "backslashreplace"
 _CURSOR = re.compile(r"[0-9]{1,16}-[0-9]{1,10}", re.ASCII)
 
 
@@ -39,6 +42,8 @@ class Kind(StrEnum):
     """The store begins anew: what happened before it may be missing."""
     ORPHAN = "orphan"
     """The venue has an order that none of our records knows."""
+    OPERATION = "operation"
+    """Something else that changes money or terms took a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,19 @@ class Entry:
     @property
     def data(self) -> bytes:
         return self.fields.get(b"data", b"")
+
+    def as_told(self) -> dict[str, Any]:
+        """What it says without its kind being known: its JSON as it is, or else its fields."""
+        try:
+            data = json.loads(self.data)
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            return data
+        read = {
+            name.decode(errors=_UNREADABLE): value.decode(errors=_UNREADABLE) for name, value in self.fields.items()
+        }
+        return {name: value for name, value in read.items() if name not in {"kind", "owner"}}
 
     @property
     def time_ms(self) -> int:

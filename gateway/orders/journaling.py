@@ -71,7 +71,7 @@ def decode_fill(entry: Entry) -> JournaledFill:
 
 
 def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
-    """Everything an entry says, by name: what an archive keeps. One that cannot be read is kept as it is."""
+    """Everything an entry says, by name: what an archive keeps. What cannot be read is kept as it is."""
     try:
         match entry.kind:
             case Kind.ORDER:
@@ -97,7 +97,7 @@ def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
                 return _named(decode_venue_order(entry.data))
     except ValueError:
         pass
-    return {name.decode(errors="backslashreplace"): _text(value) for name, value in entry.fields.items()}
+    return entry.as_told()
 
 
 def _named(value: Any) -> dict[str, Any]:
@@ -108,10 +108,6 @@ def _spelled(item: Any) -> Any:
     if isinstance(item, Decimal):
         return plain(item)
     return _named(item) if is_dataclass(item) else item
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="backslashreplace")
 
 
 def _said_by(order_id: str) -> dict[str, str]:

@@ -193,6 +193,35 @@ DEAD_MAN_KEEP_MS = 30 * 24 * 3600 * 1000
 
 DEAD_MAN_COVERED_MS = 24 * 3600 * 1000
 """How long a firing remembers its orders while nobody can see to it."""
+# --- operations: finished ones are kept for `operations.records.KEEP_FINISHED_MS`, open ones until they are finished
+
+
+def operation(venue: VenueName, account: AccountName, owner: str, client_operation_id: str) -> str:
+    """A hash: the record of one operation."""
+    return _key(venue, "operation", "record", account, owner, client_operation_id)
+
+
+def pending_operations(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: operations that are not settled, by when to look at them (Redis time, ms)."""
+    return _key(venue, "operation", "pending", account)
+
+
+def venue_operations(venue: VenueName, account: AccountName) -> str:
+    """A sorted set: the venue's ids that belong to an operation, by when; those twice as old as records get are cut."""
+    return _key(venue, "operation", "theirs", account)
+
+
+def operation_memory(venue: VenueName, account: AccountName) -> str:
+    """A hash without expiry: since when the account's operations are all here.
+
+    It has no lifetime because its absence is the sign that the store was lost.
+    """
+    return _key(venue, "operation", "memory", account)
+
+
+def operation_sweep(venue: VenueName, account: AccountName) -> str:
+    """A string: the replica that looks at the account's operations; lives for a few looks."""
+    return _key(venue, "operation", "sweep", account)
 
 
 # --- venue tokens

@@ -4,12 +4,14 @@ import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from adapters.contract import (
     AccountData,
     AccountStreams,
     Capabilities,
+    Capital,
     Leaving,
     SendTime,
     Trading,
@@ -20,6 +22,9 @@ from adapters.errors import VenueError
 from adapters.models import Market, OrderRequest, OrderType, Side, VenueClientId, VenueOrder
 from tests.adapters.doubles import RecordingThrottle, SystemClock
 from tests.adapters.sandboxed import Sandbox
+
+ACCOUNTS = str(Path(__file__).parent / "accounts.yaml")
+ADDRESS = "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +38,16 @@ class Twin:
     rich: str = "desk-a"
     poor: str = "desk-poor"
     arguments: tuple[str, ...] = ()
+    money: tuple[str, str, str, str | None] = ("USDC", "Solana", ADDRESS, None)
+    """What may be withdrawn, by which chain, to which address, and with which second factor."""
 
 
 TWINS = (
     Twin(
-        "backpack", "/api/v1/order", "/api/v1/orders", arguments=("--strict-signatures", "--limit", "historical=2000")
+        "backpack",
+        "/api/v1/order",
+        "/api/v1/orders",
+        arguments=("--strict-signatures", "--limit", "historical=2000", "--config", ACCOUNTS),
     ),
     Twin(
         "zanbara",
@@ -48,7 +58,9 @@ TWINS = (
             "--strict-numbers",
             *(f"--limit={name}=6000" for name in ("ip_market", "ip_system", "ip_query", "ip_trade")),
             *(f"--limit={name}=6000" for name in ("key_query", "key_trade", "ip_batch", "key_batch")),
+            *("--config", ACCOUNTS),
         ),
+        money=("USDC", "solana", ADDRESS, "000000"),
     ),
 )
 
@@ -78,6 +90,11 @@ class Rig:
     def data(self) -> AccountData:
         assert self.rich.data is not None
         return self.rich.data
+
+    @property
+    def capital(self) -> Capital:
+        assert self.rich.capital is not None
+        return self.rich.capital
 
     @property
     def streams(self) -> AccountStreams:

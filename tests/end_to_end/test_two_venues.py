@@ -1,30 +1,71 @@
 """Two venues as unlike as these, behind one API: the same bot, the same streams, compared side by side."""
 
 import asyncio
+import base64
 import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from adapters.models import AccountName, VenueName
 from gateway.cli.stack import Stack, StackOptions, running
-from tests.end_to_end.bots import Bot, bot_of, eventually
+from gateway.store import keys
+from gateway.store.client import Store
+from tests.end_to_end.bots import Bot, answered, bot_of, eventually, refused
 
 ROOT = Path(__file__).parents[2]
 SYMBOL = "SOL-USDC-PERP"
 
 
+Withdraw = Callable[[int, str, dict[str, str]], httpx.Response]
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ADDRESS = "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"
+VENUES = {"bp-desk-a": "backpack", "zb-desk-a": "zanbara"}
+CHAINS = {"backpack": "Solana", "zanbara": "solana"}
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with running(StackOptions(replicas=2, venue_ports={"backpack": 0, "zanbara": 0})) as started:
+    """With a client that may take money out."""
+    public = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    address = {"asset": "USDC", "address": ADDRESS}
+    treasurer = {"scopes": ["read", "trade", "withdraw"], "accounts": dict.fromkeys(VENUES, "own")}
+    options = StackOptions(
+        replicas=2,
+        venue_ports={"backpack": 0, "zanbara": 0},
+        sandbox_arguments=["--config", str(ROOT / "tests/contract/accounts.yaml")],
+        settings={
+            "accounts": {
+                account: {"withdrawals": {"addresses": {"treasury": {"chain": CHAINS[venue], **address}}}}
+                for account, venue in VENUES.items()
+            },
+            "clients": {"treasurer": {**treasurer, "signing_key": base64.b64encode(public).decode()}},
+        },
+    )
+    with running(options) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def withdraw(stack: Stack) -> Withdraw:
+    """What the treasurer asks of one replica, in the words of the docs."""
+    [source] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(), re.DOTALL)
+    example: dict[str, Any] = {}
+    exec(source, example)  # noqa: S102 - it is our own page
+    private = base64.b64encode(bytes(range(32))).decode()
+    return lambda replica, account, body: example["withdraw"](stack.urls[replica], account, private, body)
 
 
 @pytest.mark.parametrize("account", ["bp-desk-a", "zb-desk-a"])
@@ -94,6 +135,75 @@ async def test_an_order_at_zanbara_rests_fills_and_is_cancelled(stack: Stack) ->
             "POST", "/v1/orders", bot.order(symbol=SYMBOL, price=price, time_in_force="IOC"), status=201
         )
         assert (taken["status"], taken["filled_quantity"]) == ("filled", "0.1")
+
+
+@pytest.mark.parametrize(("account", "venue"), VENUES.items())
+async def test_a_position_is_set_up_and_closed_as_far_as_the_venue_can(stack: Stack, account: str, venue: str) -> None:
+    async with bot_of(stack, account=account) as bot:
+        positions = f"/v1/accounts/{account}/positions"
+        can = (await bot.ask("GET", f"/v1/venues/{venue}"))["capabilities"]["operations"]
+        # Other tests may have left a position; without one this is refused.
+        await bot.call("POST", f"{positions}/{SYMBOL}/close", {"client_order_id": "before"})
+        order = bot.order(symbol=SYMBOL, type="market", price=None)
+        for kind, method, path, terms in (
+            ("margin_mode", "PUT", "margin-mode", {"margin_mode": "isolated"}),
+            ("leverage", "PUT", "leverage", {"leverage": 4}),
+            ("margin", "POST", "margin", {"amount": "1"}),
+        ):
+            if kind == "margin":
+                await bot.ask("POST", "/v1/orders", order, status=201)
+            answer = await bot.call(method, f"{positions}/{SYMBOL}/{path}", {"client_operation_id": kind} | terms)
+            if kind in can:
+                assert answered(answer, 201)["status"] == "done"
+            else:
+                refused(answer, 400, "NOT_SUPPORTED", outcome="not_sent")
+        [position] = (await bot.ask("GET", positions))["items"]
+        if can != ["withdrawal"]:
+            assert (position["leverage"], position["margin_mode"]) == ("4", "isolated")
+        closed = await bot.ask("POST", f"{positions}/{SYMBOL}/close", {"client_order_id": "close"}, status=201)
+        assert (closed["status"], closed["side"], closed["filled_quantity"]) == ("filled", "sell", "0.1")
+        assert (await bot.ask("GET", positions))["items"] == []
+
+
+@pytest.mark.parametrize(("account", "venue"), VENUES.items())
+async def test_money_goes_out_once_even_if_the_store_forgets_it(
+    stack: Stack, withdraw: Withdraw, account: str, venue: str
+) -> None:
+    body = {"client_operation_id": "pay", "destination": "treasury", "asset": "USDC", "amount": "50"}
+    if venue == "zanbara":
+        body["second_factor"] = "000000"
+    of_account = f"cg:{{{venue}}}:operation:*:{account}"
+    async with Store.open(stack.redis.url) as store, bot_of(stack, account=account) as bot:
+
+        async def age() -> None:
+            """As if what the store remembers began long ago."""
+            memory = keys.operation_memory(VenueName(venue), AccountName(account))
+            await store.command("HSETNX", memory, "sends", 0)
+            await store.command("HSET", memory, "since_ms", 1)
+
+        await age()
+        first = answered(withdraw(0, account, body), 201)
+        again = answered(withdraw(1, account, body))
+        assert (first, first["status"]) == (again, "done")
+        for pattern in (of_account, f"{of_account}:*"):
+            for name in await store.command("KEYS", pattern):
+                await store.command("DEL", name)
+        answer = withdraw(1, account, body)
+        refused(answer, 503, "ACCOUNT_NOT_READY", outcome="not_sent")
+        await age()
+        answer = withdraw(1, account, body)
+        if venue == "backpack":  # which keeps our ids
+            found = answered(answer)
+            assert found["venue_operation_id"] == first["venue_operation_id"]
+            assert found["evidence"] == "list of withdrawals"
+        else:
+            error = refused(answer, 409, "IDEMPOTENCY_CONFLICT", outcome="unknown", field="client_operation_id")
+            assert error["details"] == {"withdrawals": [first["venue_operation_id"]]}
+        listed = await bot.ask("GET", f"/v1/accounts/{account}/withdrawals")
+        assert [one["venue_id"] for one in listed["items"]] == [first["venue_operation_id"]]
+        booked = await bot.ask("GET", f"/v1/accounts/{account}/ledger?limit=100")
+        kinds = (await bot.ask("GET", f"/v1/venues/{venue}"))["capabilities"]["ledger_kinds"]
+        assert {"trading_fee"} <= {one["kind"] for one in booked["items"]} <= set(kinds)
 
 
 def test_three_replicas_share_one_token_over_several_expiries() -> None:

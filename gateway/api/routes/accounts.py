@@ -68,7 +68,7 @@ async def orphans(
     found = the.accounts.get(account, client)
     sees_all = client.accounts[found.name] is AccountAccess.ACCOUNT
     try:
-        orders = await the.records[found.venue.name].orphans(found.name) if sees_all else []
+        orders = await the.orders.records[found.venue.name].orphans(found.name) if sees_all else []
     except StoreUnavailable as error:
         raise store_refusal(write=False) from error
     shapes = [Orphan.of(order) for order in sorted(orders, key=lambda one: one.created_time_us, reverse=True)]

@@ -54,7 +54,7 @@ async def audit(
     only = wanted.on(the, found, kinds=kind)
 
     def take(entry: Entry) -> Event | None:
-        event = event_of(entry, found, the.settling) if only.may_take(entry) else None
+        event = event_of(entry, found, the.orders.settling) if only.may_take(entry) else None
         return event if event is not None and only.takes(event.data) else None
 
     page = await growing_page(the, found, only, after=cursor, limit=limit, take=take, field="cursor")

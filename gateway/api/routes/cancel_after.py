@@ -65,7 +65,7 @@ async def set_cancel_after(
     found = the.accounts.get(account, client)
     switch = Switch(found.name, client.name, body.session or "")
     try:
-        state = await the.switches[found.venue.name].set(
+        state = await the.orders.switches[found.venue.name].set(
             switch, timeout_ms=body.timeout_ms, exempt=frozenset(body.exempt)
         )
     except StoreUnavailable as error:
@@ -94,7 +94,7 @@ async def cancel_after(
     found = the.accounts.get(account, client)
     switch = Switch(found.name, client.name, session or "")
     try:
-        state = await the.switches[found.venue.name].get(switch)
+        state = await the.orders.switches[found.venue.name].get(switch)
     except StoreUnavailable as error:
         raise store_refusal(write=False) from error
     return ok(CancelAfterState, _shape(switch, state))

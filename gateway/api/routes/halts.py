@@ -25,8 +25,8 @@ router = APIRouter(prefix="/v1/admin/halts", tags=["halts"], responses=ERRORS)
 async def halts(the: TheServices, client: RiskOfficer) -> Response:
     """The halts in force, oldest first, as this replica goes by them."""
     shapes = []
-    for halt in the.halts.in_force():
-        cancelled, resting = await the.halts.progress(halt)
+    for halt in the.orders.halts.in_force():
+        cancelled, resting = await the.orders.halts.progress(halt)
         shapes.append(HaltShape.of(halt, cancelled=cancelled, resting=resting))
     return ok(list[HaltShape], shapes)
 
@@ -55,11 +55,11 @@ async def set_halt(
             set_ms=set_ms,
             set_by=client.name,
         )
-        acknowledged = await the.halts.set(halt, _concerned(the, body.scope, name))
+        acknowledged = await the.orders.halts.set(halt, _concerned(the, body.scope, name))
     except StoreUnavailable as error:
         raise _not_sure() from error
     if halt.cancel_open:
-        the.in_flight.start(the.halt_cancels.begin(_accounts(the, body.scope, name)))
+        the.orders.in_flight.start(the.orders.halt_cancels.begin(_accounts(the, body.scope, name)))
     return ok(HaltChange, HaltChange.of(halt, acknowledged))
 
 
@@ -72,13 +72,13 @@ async def lift_halt(
 ) -> Response:
     """Lift a halt; safe to repeat."""
     try:
-        halt = await the.halts.find(f"{scope}:{name}")
+        halt = await the.orders.halts.find(f"{scope}:{name}")
         if halt is None and name:
             name = _known(the, scope, name)  # it may be the venue's own name of a market, or no name at all
-            halt = await the.halts.find(f"{scope}:{name}")
+            halt = await the.orders.halts.find(f"{scope}:{name}")
         if halt is None:
             return ok(HaltChange, HaltChange.of(None, Acknowledged((), ())))
-        acknowledged = await the.halts.lift(halt, _concerned(the, scope, halt.name), by=client.name)
+        acknowledged = await the.orders.halts.lift(halt, _concerned(the, scope, halt.name), by=client.name)
     except StoreUnavailable as error:
         raise _not_sure() from error
     return ok(HaltChange, HaltChange.of(halt, acknowledged))

@@ -94,7 +94,7 @@ async def snapshot(the: TheServices, client: Reader, account: str) -> Response:
     found = the.accounts.get(account, client)
     try:
         cursor = await newest_cursor(the.store, keys.journal(found.venue.name, found.name))
-        records = await the.finding.open(client, found)
+        records = await the.orders.finding.open(client, found)
     except StoreUnavailable as error:
         raise store_refusal(write=False) from error
     as_of_us = time.time_ns() // 1_000
@@ -105,7 +105,7 @@ async def snapshot(the: TheServices, client: Reader, account: str) -> Response:
         account=found.name,
         venue=found.venue.name,
         cursor=cursor,
-        orders=[Order.of(record, settles_by_ms=the.settling.settles_by_ms(record)) for record in records],
+        orders=[Order.of(record, settles_by_ms=the.orders.settling.settles_by_ms(record)) for record in records],
         positions=[Position.of(one) for one in positions],
         balances=[Balance.of(one) for one in balances],
     )
@@ -115,7 +115,7 @@ async def snapshot(the: TheServices, client: Reader, account: str) -> Response:
 def _event(the: Services, client: Client, account: Account, only: EventFilter, entry: Entry) -> Event | None:
     if not only.may_take(entry) or not is_visible(client, account, entry):
         return None
-    event = event_of(entry, account, the.settling)
+    event = event_of(entry, account, the.orders.settling)
     return event if event is not None and only.takes(event.data) else None
 
 

@@ -52,7 +52,7 @@ async def amend(the: TheServices, client: Trader, order_id: str, body: AmendBody
     Where the venue cannot amend, the order is cancelled and what is left of it placed anew (`replaced_by`).
     """
     try:
-        record = await the.amending.amend(client, order_id, body.to_terms())
+        record = await the.orders.amending.amend(client, order_id, body.to_terms())
     except NotCancellable as error:
         raise not_resting(the, error, "amend") from error
     return ok(Order, shape(the, record), status=202 if amendment.is_open(record) else 200)
@@ -71,7 +71,9 @@ async def batch(the: TheServices, client: Trader, the_context: TheContext, body:
             items[number] = _item(the, client, body.account, item)
         except Refusal as error:
             results[number] = error
-    ran = await the.batching.run(client, body.account, list(items.values()), is_as_given=body.sequence == "as_given")
+    ran = await the.orders.batching.run(
+        client, body.account, list(items.values()), is_as_given=body.sequence == "as_given"
+    )
     results |= zip(items, ran, strict=True)
     shapes = [_item_result(the, the_context, results[number]) for number in range(len(body.items))]
     succeeded = sum(one.success for one in shapes)
@@ -83,7 +85,7 @@ async def batch(the: TheServices, client: Trader, the_context: TheContext, body:
 )
 async def cancel_all(the: TheServices, client: Canceller, the_context: TheContext, body: CancelAllBody) -> Response:
     """Cancel this client's open orders, or all of the account's, those on their way included; safe to repeat."""
-    done = await the.cancelling_all.cancel(
+    done = await the.orders.cancelling_all.cancel(
         client,
         Wanted(
             body.account,

@@ -20,14 +20,13 @@ from gateway.api.deps import (
     json_body,
     openapi_body,
 )
-from gateway.api.order_answers import new_order, not_resting, shape, venue_refusal
+from gateway.api.order_answers import new_order, not_resting, placed_answer, shape
 from gateway.api.order_bodies import Order, PlaceOrder, Validated, status_of
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.orders.cancelling import NotCancellable
 from gateway.orders.finding import Listing
 from gateway.orders.identity import ORDER_ID_MAX
-from gateway.orders.placing import Placed
 from gateway.orders.record import OrderRecord, Place, State
 from gateway.services import Services
 
@@ -70,14 +69,14 @@ async def place(the: TheServices, client: Trader, body: PlaceBody) -> Response:
 
     Safe to repeat with the same client_order_id: at most one order reaches the venue.
     """
-    placed = await the.placing.place(client, new_order(the, client, body.account, body))
-    return _placed(the, placed)
+    placed = await the.orders.placing.place(client, new_order(the, client, body.account, body))
+    return placed_answer(the, placed)
 
 
 @router.post("/v1/orders/validate", response_model=Answer[Validated], openapi_extra=openapi_body(PlaceOrder))
 async def validate(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     """Everything but sending: what could be found wrong without asking the venue."""
-    await the.placing.validate(client, new_order(the, client, body.account, body))
+    await the.orders.placing.validate(client, new_order(the, client, body.account, body))
     return ok(Validated, Validated())
 
 
@@ -109,7 +108,9 @@ async def orders(
             and (statuses is None or status_of(record) in statuses)
         )
 
-    listing = await the.finding.list(client, account, wanted, before=_before(cursor, to_ms, page), since_ms=from_ms)
+    listing = await the.orders.finding.list(
+        client, account, wanted, before=_before(cursor, to_ms, page), since_ms=from_ms
+    )
     shapes = [shape(the, record) for record in listing.records]
     cut = page_of(shapes, page=page, limit=limit, is_complete=listing.looked_to_ms is None)
     return ok(
@@ -122,7 +123,7 @@ async def orders(
 @router.get("/v1/orders/{order_id}", response_model=Answer[Order])
 async def order(the: TheServices, client: Reader, order_id: str) -> Response:
     """One order, compared with the venue if it still can change."""
-    record, is_fresh = await the.finding.get(client, order_id)
+    record, is_fresh = await the.orders.finding.get(client, order_id)
     return _found(the, record, is_fresh=is_fresh)
 
 
@@ -137,8 +138,8 @@ async def by_client_order_id(
     the: TheServices, client: Reader, account: str, client_order_id: str, owner: Owner = None
 ) -> Response:
     """The order a bot's own id stands for; asking never places."""
-    record = await the.finding.by_client_order_id(client, account, client_order_id, owner=owner)
-    record, is_fresh = await the.finding.get(client, record.intent.order_id)
+    record = await the.orders.finding.by_client_order_id(client, account, client_order_id, owner=owner)
+    record, is_fresh = await the.orders.finding.get(client, record.intent.order_id)
     return _found(the, record, is_fresh=is_fresh)
 
 
@@ -147,7 +148,7 @@ async def cancel_by_client_order_id(
     the: TheServices, client: Canceller, account: str, client_order_id: str, owner: Owner = None
 ) -> Response:
     """Cancel by the bot's own id; safe to repeat."""
-    record = await the.finding.by_client_order_id(client, account, client_order_id, owner=owner)
+    record = await the.orders.finding.by_client_order_id(client, account, client_order_id, owner=owner)
     return await _cancel(the, client, record.intent.order_id)
 
 
@@ -174,18 +175,9 @@ def _cursor(listing: Listing, end: int) -> str | None:
     return None if listing.looked_to_ms is None else str(listing.looked_to_ms)
 
 
-def _placed(the: Services, placed: Placed) -> Response:
-    record = placed.record
-    if (refusal := venue_refusal(record)) is not None:
-        raise refusal
-    if record.state is State.UNKNOWN or record.is_running:
-        return ok(Order, shape(the, record), status=202)
-    return ok(Order, shape(the, record), status=201 if placed.is_new else 200)
-
-
 async def _cancel(the: Services, client: Client, order_id: str) -> Response:
     try:
-        record = await the.cancelling.cancel(client, order_id, max_wait_s=client.max_wait_s)
+        record = await the.orders.cancelling.cancel(client, order_id, max_wait_s=client.max_wait_s)
     except NotCancellable as error:
         raise not_resting(the, error) from error
     return ok(Order, shape(the, record), status=200 if record.state is State.DONE else 202)

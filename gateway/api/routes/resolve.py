@@ -32,5 +32,5 @@ async def resolve(
 ) -> Response:
     """Say what became of a stuck order, which frees its market; safe to repeat. Nothing goes to the venue."""
     resolution = Resolution(body.status, body.evidence, body.filled_quantity, body.average_price, body.venue_order_id)
-    record = await the.resolving.resolve(client, order_id, resolution)
-    return ok(Order, Order.of(record, settles_by_ms=the.settling.settles_by_ms(record)))
+    record = await the.orders.resolving.resolve(client, order_id, resolution)
+    return ok(Order, Order.of(record, settles_by_ms=the.orders.settling.settles_by_ms(record)))

@@ -112,7 +112,7 @@ async def status(the: TheServices, request_context: TheContext) -> Response:
                     until=halt.until_ms,
                     reason=None if request_context.client is None else halt.reason,
                 )
-                for halt in the.halts.in_force()
+                for halt in the.orders.halts.in_force()
             ],
             accounts=[
                 _account(the, account, client)

@@ -37,6 +37,11 @@ class Capabilities(Shape):
     cancel_batch_max: int
     cancel_all: list[str]
     amend: list[str]
+    operations: list[str]
+    """What else than orders changes something here."""
+    withdrawals_keep_client_id: bool
+    ledger_kinds: list[str]
+    ledger_by_market: bool
 
 
 class Rule(Shape):
@@ -111,6 +116,10 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             cancel_batch_max=can.cancel_batch_max,
             cancel_all=sorted(can.cancel_all),
             amend=sorted(can.amend),
+            operations=sorted(can.operations),
+            withdrawals_keep_client_id=can.withdrawals_keep_client_id,
+            ledger_kinds=sorted(can.ledger_kinds),
+            ledger_by_market=can.ledger_by_market,
         ),
         limits=[
             Rule(name=rule.name, scope=rule.scope, limit=rule.limit, period_ms=rule.period_ms)

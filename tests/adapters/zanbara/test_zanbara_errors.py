@@ -106,3 +106,22 @@ def test_documented_errors() -> None:
     limited = errors.decode_error(golden_bytes("error_rate_limit"))
     assert limited is not None
     assert (limited.code, limited.retry_after) == ("RATE_LIMIT_EXCEEDED", 45)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "VERIFICATION_REQUIRED",
+        "INVALID_ADDRESS",
+        "WITHDRAWAL_LIMIT_EXCEEDED",
+        "POSITION_NOT_FOUND",
+        "MARGIN_MODE_LOCKED",
+    ],
+)
+def test_of_what_is_no_order_some_codes_prove_more(code: str) -> None:
+    error = wire.Error(code)
+    assert isinstance(errors.refused_operation(VENUE, 400, error), families.DefiniteNo)
+    assert errors.refused_operation(VENUE, 408, error) is None
+    assert errors.refused_operation(VENUE, 500, error) is None
+    assert isinstance(errors.refused_operation(VENUE, 400, wire.Error("INVALID_PARAMETER")), families.InvalidRequest)
+    assert errors.refused_operation(VENUE, 400, wire.Error("CODE_OF_TOMORROW")) is None

@@ -11,7 +11,7 @@ def test_every_call_has_a_price_and_every_price_debits_rules_that_exist() -> Non
     names = {rule.name for rule in venue_limits.rules}
     assert {call.cost_class for call in CALLS} <= set(venue_limits.debits)
     assert {name for debits in venue_limits.debits.values() for name, _ in debits} == names
-    assert len({call.name for call in CALLS}) == len(CALLS) == 18
+    assert len({call.name for call in CALLS}) == len(CALLS) == 25
 
 
 def test_the_documented_table() -> None:

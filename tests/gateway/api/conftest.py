@@ -42,6 +42,12 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
     for name in ("seed", "secret"):
         (directory / name).write_text(SEED)
     seed = {"file": directory / "seed"}
+    address = {"asset": "USDC", "chain": "solana", "address": "treasury-address"}
+    main = {
+        "venue": VENUE,
+        "credentials": {"api_secret": {"file": directory / "secret"}},
+        "withdrawals": {"addresses": {"treasury": address}},
+    }
     values: dict[str, Any] = {
         "redis": {"url": redis_url},
         "keys": {"tokens": [seed], "ids": seed},
@@ -51,7 +57,8 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
         "accounts": {
             name: {"venue": VENUE, "credentials": {"api_secret": {"file": directory / "secret"}}}
             for name in ("main", "second")
-        },
+        }
+        | {"main": main},
         "clients": {
             "bot": _client("bot", "read", "trade"),
             "other": _client("other", "read", "trade"),
@@ -63,6 +70,9 @@ def settings_for(directory: Path, redis_url: str, **changes: Any) -> Settings:
             "homeless": _client("homeless", "read", "trade", accounts={}),
             "signer": {"scopes": ["read", "trade"], "accounts": {"main": "own"}, "signing_key": SIGNERS_KEY},
             "strict": _client("strict", "read", "trade", signing_key=SIGNERS_KEY, sign_writes=True),
+            "banker": _client(
+                "banker", "read", "withdraw", accounts={"main": "own", "second": "own"}, signing_key=SIGNERS_KEY
+            ),
             "fenced": _client("fenced", "read", "trade", ip_allow=["198.51.100.0/24"]),
         },
         "limiter": {"assume_unspent": True},

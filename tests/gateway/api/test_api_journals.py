@@ -125,7 +125,7 @@ async def test_a_cursor_that_was_cut_or_never_was_is_refused(gateway: Running) -
 async def test_fills_are_listed_with_the_order_they_belong_to(gateway: Running) -> None:
     start = await newest(gateway)
     placed = (await gateway.place()).json()["data"]
-    records = gateway.services.records[V]
+    records = gateway.services.orders.records[V]
     record = await records.get(placed["order_id"])
     assert record is not None
     await records.add_fill(record, fill_of(record))

@@ -50,7 +50,7 @@ def raising(error: BaseException) -> Any:
 
 
 def at_venue(gateway: Running, order_id: str) -> VenueClientId:
-    identity = gateway.services.finding._identities.read(order_id)
+    identity = gateway.services.orders.finding._identities.read(order_id)
     assert identity is not None
     return identity.venue_client_id
 

@@ -60,6 +60,7 @@ def test_trading_includes_cancelling_and_nothing_else_includes_anything() -> Non
         Scope.CANCEL: {Scope.CANCEL},
         Scope.ADMIN: {Scope.ADMIN},
         Scope.RISK: {Scope.RISK},
+        Scope.WITHDRAW: {Scope.WITHDRAW},
     }
 
 

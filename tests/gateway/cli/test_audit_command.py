@@ -33,6 +33,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"record": "gap", "after": None, "expected": 4, "found": 9},
             step(9, "fill", "sa-01", order_id=f"{account}-1", venue_order_id=f"77-{account}"),
             step(10, "order", "sa-02", order_id=f"{account}-2", state="live", venue_order_id="78"),
+            step(11, "operation", "treasurer", client_operation_id="pay-1", state="sent", venue_operation_id=None),
+            step(12, "operation", "treasurer", client_operation_id="pay-1", state="done", venue_operation_id="w1"),
         ]
         writer.append(records, now_ms=START_MS)
         writer.rotate(now_ms=START_MS, rotate_bytes=1, rotate_s=1)
@@ -51,7 +53,7 @@ def rows(result: Result) -> list[dict[str, Any]]:
 
 def test_export_prints_entries_by_time_and_kind(archive: Path) -> None:
     every = rows(audit("export", "--account", "main", "--directory", archive))
-    assert [row["number"] for row in every] == [1, 2, 3, 9, 10]
+    assert [row["number"] for row in every] == [1, 2, 3, 9, 10, 11, 12]
     some = rows(
         audit("export", "--account", "main", "--directory", archive, "--kind", "order", "--from", "2023-11-14T22:15:20",
               "--to", START_MS + 9 * 60_000)
@@ -77,10 +79,18 @@ def test_who_finds_every_step_of_an_order_by_the_venues_id(archive: Path) -> Non
     assert audit("who", "--venue-order", "99", "--directory", archive).exit_code == 1
 
 
+@pytest.mark.parametrize("name", [("--venue-operation", "w1"), ("--operation", "pay-1")])
+def test_who_finds_every_step_of_an_operation_by_either_id(archive: Path, name: tuple[str, str]) -> None:
+    result = audit("who", *name, "--account", "main", "--directory", archive)
+    assert [(row["number"], row["owner"]) for row in rows(result)] == [(11, "treasurer"), (12, "treasurer")]
+    assert "treasurer asked for it on main as treasurer:pay-1" in result.stderr
+    assert audit("who", "--directory", archive).exit_code == 2
+
+
 def test_verify_tells_what_is_there_and_fails_for_what_is_wrong(archive: Path) -> None:
     result = audit("verify", archive)
     assert result.exit_code == 0
-    assert "main: ok: 1 files, 5 entries" in result.output
+    assert "main: ok: 1 files, 7 entries" in result.output
     assert "second: gap:" in result.output
     [file] = (archive / "second").iterdir()
     whole = file.read_bytes()

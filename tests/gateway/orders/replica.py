@@ -14,12 +14,9 @@ from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
 from gateway.orders.amending import Amending
-from gateway.orders.asking_again import AskingAgain
 from gateway.orders.batching import Batching
-from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
 from gateway.orders.cancelling_all import CancellingAll
-from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -27,18 +24,15 @@ from gateway.orders.first_look import FirstLook
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder
+from gateway.orders.path import OrderPath
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
-from gateway.orders.replacing import Replacing
 from gateway.orders.reserving import Reserving
 from gateway.orders.resolving import Resolving
-from gateway.orders.sending import Sending
-from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
-from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.risk.gate import Risk
@@ -214,86 +208,21 @@ async def replica(
             tokens = TokenVault(KEY).cache(venue.name, ACCOUNT, clock)
             account = Account(ACCOUNT, venue, exchange.open(ACCOUNT), limiter, tokens)
             accounts = Accounts([account])
-            identities, in_flight = Identities(KEY), InFlight()
-            records = {venue.name: Records(store, venue.name, identities, settings)}
-            clocks = {venue.name: clock}
             prices = Prices()
             risk = Risk(limited(venue.name, limits or LimitSettings()), prices, Ledger(store))
-            reserving = Reserving(risk, records, markets)
-            halts = Halts(
-                store,
-                [venue.name],
-                replica=name,
-                desk_of=risk.desk_of,
-                redis_time_ms={venue.name: clock.redis_time_ms},
-            )
-            settling = Settling(
-                records=records, markets=markets, clocks=clocks, settings=settings, ended=reserving.ended
-            )
-            finding = Finding(
-                accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
-            )
-            memory, waits = StoreMemory(store), Waits()
-            asking_again = AskingAgain(
-                records=records, markets=markets, clocks=clocks, settling=settling, halts=halts, in_flight=in_flight
-            )
-            cancelling = Cancelling(
-                markets=markets,
-                records=records,
-                finding=finding,
-                settling=settling,
-                calling_off=CallingOff(settling, waits),
-            )
-            cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
-            withdrawing = Withdrawing(
-                accounts=accounts,
+            path = OrderPath(
                 store=store,
-                records=records,
-                clocks=clocks,
-                cancelling=cancelling,
-                settling=settling,
-            )
-            switches = {venue.name: DeadManSwitches(store, venue.name)}
-            sending = Sending(
-                records=records,
-                clocks=clocks,
-                settling=settling,
-                withdrawing=withdrawing,
-                reserving=reserving,
-                halts=halts,
-                settings=settings,
-                waits=waits,
-                asking_again=asking_again,
-            )
-            placing = Placing(
                 accounts=accounts,
                 markets=markets,
-                records=records,
-                clocks=clocks,
-                sending=sending,
+                clocks={venue.name: clock},
+                identities=Identities(KEY),
                 risk=risk,
-                halts=halts,
-                settling=settling,
-                identities=identities,
                 settings=settings,
-                in_flight=in_flight,
-                memory=memory,
+                replica=name,
             )
-            amending = Amending(
-                markets=markets,
-                records=records,
-                clocks=clocks,
-                finding=finding,
-                settling=settling,
-                placing=placing,
-                replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
-                risk=risk,
-                halts=halts,
-                settings=settings,
-                in_flight=in_flight,
-            )
+            records = path.records[venue.name]
             if is_ready:
-                await make_ready(records[venue.name])
+                await make_ready(records)
             try:
                 yield Replica(
                     exchange=exchange,
@@ -303,64 +232,30 @@ async def replica(
                     accounts=accounts,
                     markets=markets,
                     clock=clock,
-                    records=records[venue.name],
-                    settling=settling,
-                    placing=placing,
-                    finding=finding,
-                    cancelling=cancelling,
-                    cancelling_all=CancellingAll(
-                        accounts=accounts,
-                        markets=markets,
-                        records=records,
-                        identities=identities,
-                        settling=settling,
-                        cancelling_many=cancelling_many,
-                    ),
-                    amending=amending,
-                    batching=Batching(
-                        accounts=accounts,
-                        finding=finding,
-                        placing=placing,
-                        sending=sending,
-                        sending_many=SendingMany(
-                            records=records, clocks=clocks, sending=sending, halts=halts, settings=settings
-                        ),
-                        cancelling_many=cancelling_many,
-                        amending=amending,
-                        in_flight=in_flight,
-                    ),
-                    switches=switches[venue.name],
-                    withdrawing=withdrawing,
-                    dead_man=DeadMan(
-                        store=store,
-                        switches=switches,
-                        records=records,
-                        identities=identities,
-                        withdrawing=withdrawing,
-                    ),
-                    resolving=Resolving(records=records, identities=identities, settling=settling),
-                    in_flight=in_flight,
+                    records=records,
+                    settling=path.settling,
+                    placing=path.placing,
+                    finding=path.finding,
+                    cancelling=path.cancelling,
+                    cancelling_all=path.cancelling_all,
+                    amending=path.amending,
+                    batching=path.batching,
+                    switches=path.switches[venue.name],
+                    withdrawing=path.withdrawing,
+                    dead_man=path.dead_man,
+                    resolving=path.resolving,
+                    in_flight=path.in_flight,
                     risk=risk,
-                    reserving=reserving,
-                    halts=halts,
+                    reserving=path.reserving,
+                    halts=path.halts,
                     prices=prices,
-                    sweep=Sweep(account, store, records[venue.name], settling, asking_again),
-                    memory=memory,
-                    look=FirstLook(account, records[venue.name], settling, clock, settings),
-                    sweeps=Tending(
-                        accounts,
-                        store=store,
-                        records=records,
-                        settling=settling,
-                        asking_again=asking_again,
-                        replica=name,
-                        clocks=clocks,
-                        settings=settings,
-                        identities=identities,
-                    ),
+                    memory=path.memory,
+                    sweep=Sweep(account, store, records, path.settling, path.asking_again),
+                    look=FirstLook(account, records, path.settling, clock, settings),
+                    sweeps=path.tending,
                 )
             finally:
-                await in_flight.drain(0)
+                await path.in_flight.drain(0)
                 for task in background:
                     task.cancel()
 
