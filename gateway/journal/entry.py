@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """The store begins anew: what happened before it may be missing."""
     ORPHAN = "orphan"
     """The venue has an order that none of our records knows."""
+    HALT = "halt"
+    """A halt that concerns the account was set or lifted; its owner is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ is left to the long one: claim, wait for leave, begin_send.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from adapters.contract import Call, SendTime
 from adapters.models import VenueName
@@ -14,6 +15,7 @@ from gateway.clock import VenueClock
 from gateway.limiter import Grant, Passage
 from gateway.orders.record import Intent
 from gateway.orders.records import Claim, ClaimAnswer, Records
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 
 
@@ -28,12 +30,11 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What came of it; `admitted` is None where the long way is left to go."""
+class Answer:
+    """What came of a claim; `admitted` is None where the long way is left to go."""
 
     claim: Claim
     order_id: str
-    nonce: str
     admitted: Admitted | None = None
     kept: bytes = b""
     """What stands for the candidate that is taken."""
@@ -49,21 +50,34 @@ class Claiming:
         *,
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
+        halts: Halts,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
+        self._halts = halts
         self._settings = settings
 
     async def claim(
-        self, account: Account, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
-    ) -> Claimed:
-        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`."""
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        *,
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        may_admit: bool,
+    ) -> Answer:
+        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`.
+
+        `may_admit` False takes the long way: something has to be written down between claim and leave.
+        """
         # Hardly ever is the first one's id at the venue taken, so the others are not spelled out.
-        claimed = await self._claim(account, candidates, nonce, content, lease_ms, spelled_out=1)
-        if claimed.claim is Claim.FULL and len(candidates) > 1:
-            claimed = await self._claim(account, candidates, nonce, content, lease_ms, spelled_out=len(candidates))
-        return claimed
+        claim = partial(self._claim, account, candidates, nonce, content, lease_ms, may_admit=may_admit)
+        answer = await claim(spelled_out=1)
+        if answer.claim is Claim.FULL and len(candidates) > 1:
+            answer = await claim(spelled_out=len(candidates))
+        return answer
 
     async def _claim(
         self,
@@ -74,14 +88,15 @@ class Claiming:
         lease_ms: int,
         *,
         spelled_out: int,
-    ) -> Claimed:
-        passage = account.passage(candidates[0].owner)
+        may_admit: bool,
+    ) -> Answer:
+        passage = account.passage(candidates[0].owner) if may_admit else None
         if passage is None:
             records = self._records[account.venue.name]
-            claimed = await records.claim(
+            answer = await records.claim(
                 candidates, nonce=nonce, content=content, lease_ms=lease_ms, spelled_out=spelled_out
             )
-            return _claimed(claimed, nonce)
+            return _answer(answer)
         return await self._admit(account, candidates, passage, nonce, content, lease_ms, spelled_out)
 
     async def _admit(  # noqa: PLR0917  # private to this class
@@ -93,7 +108,7 @@ class Claiming:
         content: bytes,
         lease_ms: int,
         spelled_out: int,
-    ) -> Claimed:
+    ) -> Answer:
         window_ms = send_window_ms(account, self._settings)
         admission = await self._records[account.venue.name].admit(
             candidates,
@@ -105,18 +120,20 @@ class Claiming:
             window_ms=window_ms,
             lease_ms=self._settings.claim_lease_ms,
             spelled_out=spelled_out,
+            halt_fields=self._halts.fields_of(
+                candidates[0].venue, candidates[0].account, candidates[0].owner, candidates[0].symbol
+            ),
         )
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave
         if grant is None or leave is None or leave.send_ms is None:
-            return _claimed(admission.claimed, nonce)
+            return _answer(admission.claimed)
         send_time = SendTime(leave.send_ms, window_ms)
-        admitted = Admitted(passage.call, grant, send_time, leave.version)
-        return _claimed(admission.claimed, nonce, admitted)
+        return _answer(admission.claimed, Admitted(passage.call, grant, send_time, leave.version))
 
 
-def _claimed(answer: ClaimAnswer, nonce: str, admitted: Admitted | None = None) -> Claimed:
-    return Claimed(answer.claim, answer.order_id, nonce, admitted, answer.kept, answer.candidate)
+def _answer(answer: ClaimAnswer, admitted: Admitted | None = None) -> Answer:
+    return Answer(answer.claim, answer.order_id, admitted, answer.kept, answer.candidate)
 
 
 def send_window_ms(account: Account, settings: OrderSettings) -> int:

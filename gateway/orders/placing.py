@@ -19,7 +19,8 @@ from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders.adoption import Adoption, OtherContent
-from gateway.orders.claiming import Claimed, Claiming
+from gateway.orders.claimed import Claimed
+from gateway.orders.claiming import Answer, Claiming
 from gateway.orders.derived import venue_client_ids
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
@@ -37,6 +38,8 @@ from gateway.orders.sending import (
 )
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
+from gateway.risk.gate import Exposure, Risk
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.store.memory import StoreMemory
 from gateway.translation import store_refusal, write_refusal
@@ -51,6 +54,14 @@ class Placed:
     """False: this client_order_id was accepted before, and nothing was sent now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The id was claimed before with the same content; somebody may still be at work on the order."""
+
+    records: Records
+    order_id: str
+
+
 class Placing:
     """Places the orders of all accounts."""
 
@@ -63,6 +74,8 @@ class Placing:
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
         settling: Settling,
+        risk: Risk,
+        halts: Halts,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
@@ -74,11 +87,13 @@ class Placing:
         self._clocks = clocks
         self._sending = sending
         self._settling = settling
+        self._risk = risk
+        self._halts = halts
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
         self._memory = memory
-        self._claiming = Claiming(records=records, clocks=clocks, settings=settings)
+        self._claiming = Claiming(records=records, clocks=clocks, halts=halts, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
         """Everything that can be found wrong without asking anybody; answers with the intent under each salt."""
@@ -98,11 +113,50 @@ class Placing:
             raise write_refusal(error) from error
         return account, market, intents
 
+    async def check_alone(self, client: Client, order: NewOrder) -> None:
+        """Everything that forbids the order whatever else is open; sends and reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        await self._admissible(client, account, market, order)
+
+    async def validate(self, client: Client, order: NewOrder) -> None:
+        """Everything but sending; reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        exposure = await self._admissible(client, account, market, order)
+        try:
+            await self._risk.would_fit(exposure, account.venue.name, account.name)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+
+    async def _admissible(self, client: Client, account: Account, market: Market, order: NewOrder) -> Exposure:
+        """What the order counts as, if neither a halt nor a limit on it alone forbids it."""
+        self._halts.check_order(
+            market.venue, account.name, client.name, market.symbol, is_reduce_only=order.reduce_only
+        )
+        return await self._risk.check(client.name, account.name, market, order)
+
     async def place(self, client: Client, order: NewOrder) -> Placed:
         """Place the order, or say what became of it if this client_order_id was accepted before.
 
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
+        """
+        while True:
+            # Shielded: from its claim on the order is seen through, whoever waits for it.
+            placed = await asyncio.shield(self._in_flight.start(self._claim_and_send(client, order)))
+            if isinstance(placed, Placed):
+                return placed
+            try:
+                record = await self._when_settled(placed.records, placed.order_id)
+            except StoreUnavailable as error:
+                raise store_refusal(write=True) from error
+            if record is not None:  # else it was never sent after all, and the id is free
+                return Placed(record, is_new=False)
+
+    async def claim(self, client: Client, order: NewOrder, *, may_admit: bool = False) -> "Claimed | Accepted | Placed":
+        """Claim the order's id; whoever does sends it, or its lease lapses.
+
+        With leave to send it, if it `may_admit`. `Placed` if nothing new can be placed now, but it was before. Raises
+        `Refusal` that leaves the id as it is.
         """
         try:
             account, market, intents = self.check(client, order)
@@ -110,66 +164,72 @@ class Placing:
                 raise clock_refusal(account.venue.name)
             if self._memory.is_short:
                 raise _memory_refusal()
+            exposure = await self._admissible(client, account, market, order)
         except Refusal:
             if (accepted := await self._accepted_before(client, order)) is not None:
                 return accepted
             raise
         content = order.content_hash(market)
-        while True:
-            # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._claim_and_send(account, market, order, intents, content))
-            result = await asyncio.shield(task)
-            if isinstance(result, OrderRecord):
-                return Placed(result, is_new=True)
-            try:
-                record = await self._behind(client, account, intents, result, content)
-            except StoreUnavailable as error:
-                raise store_refusal(write=True) from error
-            except OtherContent as error:
-                raise _claim_refusal(Claim.CONFLICT, order) from error
-            if record is not None:
+        # What has to be written down between claim and leave takes the long way.
+        may_admit = may_admit and not exposure.levels and not order.cancel_if_unknown
+        answer, nonce = await self._claim(account, intents, order, content, may_admit=may_admit)
+        while answer.claim is Claim.TAKEN:
+            taken = intents[answer.candidate]
+            if (record := await self._left_behind(client, taken, answer.kept, order, content)) is not None:
                 return Placed(record, is_new=False)
-            if result.claim is Claim.TAKEN and len(intents) > 1:  # by another id, whose venue's id is the same
-                intents = intents[: result.candidate] + intents[result.candidate + 1 :]
-            elif result.claim in {Claim.NOT_READY, Claim.LOST, Claim.HELD}:
-                raise hindrance_refusal(result.claim, intents[0], result.order_id)
-            elif result.claim is not Claim.EXISTS:  # which was never sent after all, and the id is free
-                raise _claim_refusal(result.claim, order)
+            intents = tuple(intent for intent in intents if intent is not taken)  # it is another id's
+            if not intents:
+                break
+            answer, nonce = await self._claim(account, intents, order, content, may_admit=may_admit)
+        if answer.claim is Claim.EXISTS:
+            return Accepted(self._records[account.venue.name], answer.order_id)
+        if answer.claim in {Claim.NOT_READY, Claim.LOST, Claim.HELD}:
+            raise hindrance_refusal(answer.claim, intents[0], answer.order_id)
+        if answer.claim is not Claim.CLAIMED:
+            raise _claim_refusal(answer.claim, order)
+        intent = next(intent for intent in intents if intent.order_id == answer.order_id)
+        return Claimed(account, market, order, intent, nonce, exposure, answer.admitted)
 
-    async def _claim_and_send(
-        self, account: Account, market: Market, order: NewOrder, intents: tuple[Intent, ...], content: bytes
-    ) -> OrderRecord | Claimed:
-        """The order, seen through; what came of its claim, if that is not ours."""
+    async def _claim_and_send(self, client: Client, order: NewOrder) -> "Accepted | Placed":
+        claimed = await self.claim(client, order, may_admit=True)
+        if isinstance(claimed, Claimed):
+            return Placed(await self._sending.send(claimed), is_new=True)
+        return claimed
+
+    async def _claim(
+        self, account: Account, intents: Sequence[Intent], order: NewOrder, content: bytes, *, may_admit: bool
+    ) -> tuple[Answer, str]:
+        """What comes of claiming the id, and the nonce it was claimed with. Raises `Refusal`."""
         # A replica that lets the order wait has not died over it.
         now_ms = self._clocks[account.venue.name].redis_time_ms()
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         nonce = secrets.token_hex(8)
         try:
-            claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
+            answer = await self._claiming.claim(
+                account, intents, nonce=nonce, content=content, lease_ms=lease_ms, may_admit=may_admit
+            )
         except StoreUnavailable as error:
             _log.warning("order_not_claimed", account=account.name, error=str(error))
             if error.may_have_run:
                 await self._sending.give_up(intents[0], nonce)
             raise store_refusal(write=True) from error
-        if claimed.claim is not Claim.CLAIMED:
-            return claimed
-        intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
-        return await self._sending.send(account, market, order, intent, claimed)
+        return answer, nonce
 
-    async def _behind(
-        self, client: Client, account: Account, intents: Sequence[Intent], claimed: Claimed, content: bytes
+    async def _left_behind(
+        self, client: Client, intent: Intent, kept: bytes, order: NewOrder, content: bytes
     ) -> OrderRecord | None:
-        """The order that the id was accepted for, if there is one.
+        """The order that stands where this one would, without a record; None if it is another id's.
 
-        Raises `OtherContent` and `StoreUnavailable`.
+        Raises `Refusal`.
         """
-        records = self._records[account.venue.name]
-        if claimed.claim is Claim.EXISTS:
-            return await self._when_settled(records, claimed.order_id)
-        if claimed.claim is Claim.TAKEN:
-            adoption = Adoption(account, records, self._settling)
-            return await adoption.of(client.name, intents[claimed.candidate], claimed.kept, content)
-        return None
+        account = self._accounts.get(order.account, client)
+        adoption = Adoption(account, self._records[account.venue.name], self._settling)
+        try:
+            return await adoption.of(client.name, intent, kept, content)
+        except OtherContent as error:
+            raise _claim_refusal(Claim.CONFLICT, order) from error
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.
@@ -208,17 +268,13 @@ class Placing:
         self, client: Client, account: Account, market: Market, order: NewOrder
     ) -> Placed | None:
         """The same for an order that has ended, or was only seen at the venue."""
-        records, content = self._records[account.venue.name], order.content_hash(market)
         intents = self._intents(client, account, market, order, order.valid_until_ms or 0)
-        held = await records.kept_for(account.name, [intent.venue_client_id for intent in intents])
+        ids = [intent.venue_client_id for intent in intents]
+        held = await self._records[account.venue.name].kept_for(account.name, ids)
         for intent, kept in zip(intents, held, strict=True):
             if kept is None or not stands_without_record(kept):
                 continue
-            try:
-                record = await Adoption(account, records, self._settling).of(client.name, intent, kept, content)
-            except OtherContent as error:
-                raise _claim_refusal(Claim.CONFLICT, order) from error
-            if record is not None:
+            if (record := await self._left_behind(client, intent, kept, order, order.content_hash(market))) is not None:
                 return Placed(record, is_new=False)
         return None
 

@@ -90,6 +90,33 @@ class RefusalRecord:
     venue_code: str | None
 
 
+class AmendState(StrEnum):
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    """Its answer never came; the venue's own order settles it."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """The latest amend of an order; terms that are None stay as they were."""
+
+    price: Decimal | None
+    quantity: Decimal | None
+    state: AmendState
+    at_ms: int
+    operation_id: str | None = None
+    send_ms: int | None = None
+    """Send time it was signed for, in the venue's time; None where the order is cancelled and placed anew."""
+    settles_by_ms: int = 0
+    """From when, in the venue's time, it cannot arrive any more."""
+    refusal: RefusalRecord | None = None
+    new_client_order_id: str | None = None
+    replaced_by: str | None = None
+    """The order that stands for this one now, where the venue cannot amend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How far the order got: replaced as a whole with every step. The journal keeps it by position (`journaling`)."""
@@ -111,6 +138,12 @@ class Result:
     cancel_ms: int | None = None
     fees: tuple[tuple[str, Decimal], ...] = ()
     """What the trades seen so far cost, by asset; negative where they paid a rebate."""
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    """The terms at the venue, where an amend has changed them."""
+    amend: Amend | None = None
+    operations: tuple[str, ...] = ()
+    """Operation ids of amends before the latest; one that comes again is not carried out again."""
     is_stuck: bool = False
     """Looked up in vain for too long, or answered with something else than was asked: people must settle it."""
 
@@ -151,6 +184,16 @@ class OrderRecord:
     @property
     def place(self) -> Place:
         return Place(self.created_ms, self.intent.order_id)
+
+    @property
+    def price(self) -> Decimal | None:
+        """As it is at the venue."""
+        return self.intent.price if self.result.price is None else self.result.price
+
+    @property
+    def quantity(self) -> Decimal | None:
+        """As it is at the venue: the total, what is filled included."""
+        return self.intent.quantity if self.result.quantity is None else self.result.quantity
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
         is_stuck = result.is_stuck and state is State.UNKNOWN

@@ -30,13 +30,15 @@ from gateway.orders.record import (
     encode_venue_order,
 )
 from gateway.orders.reservation import ADOPTED, is_seen, is_tombstone
+from gateway.risk import halt
+from gateway.risk.halt import Halt
 from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script, lua
 from gateway.store.wire import Argument
 
-_LUA = lua("gateway.orders", "now.lua", "readiness.lua", "claim.lua", "begin_send.lua")
+_LUA = lua("gateway.orders", "now.lua", "readiness.lua", "claim.lua", "halted.lua", "begin_send.lua")
 _CLAIM = Script.calling("claim", _LUA)
 _BEGIN_SEND = Script.calling("begin_send", _LUA)
 ADMITTING = "\n".join((_LUA, lua("gateway.orders", "admit.lua")))
@@ -109,6 +111,12 @@ class SendLeave:
     hindrance: Claim | None = None
     """NOT_READY, LOST or HELD, if that is why."""
     held_by: str = ""
+    halt: Halt | None = None
+    """What forbids it."""
+
+    def of(self, record: OrderRecord, window_ms: int) -> OrderRecord:
+        """The record as `begin_send` has written it."""
+        return replace(record, state=State.SENT, version=self.version, send_ms=self.send_ms, window_ms=window_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +182,20 @@ class Records:
         window_ms: int,
         lease_ms: int,
         spelled_out: int | None = None,
+        halt_fields: Sequence[str] = (),
     ) -> Admission:
         """`claim`, what `passage` asks for, and `begin_send`, each if the one before allows it, as one script.
 
         Safe to repeat with the same nonce, except that the units then are lost until they come back by themselves.
         """
         names, arguments = self._claiming(candidates, nonce, content, claim_lease_ms, spelled_out)
+        beginning: list[Argument] = [
+            clock_difference_ms, window_ms, lease_ms, len(halt_fields), int(candidates[0].reduce_only), *halt_fields,
+        ]  # fmt: skip
         claimed, begun, spent = await self._store.run(
             _ADMIT,
-            [*passage.keys, *names],
-            [*passage.arguments, *arguments, clock_difference_ms, window_ms, lease_ms, len(passage.keys)],
+            [*passage.keys, keys.halts(self._venue), *names],
+            [*passage.arguments, *arguments, *beginning, len(beginning), len(passage.keys)],
         )
         account = candidates[0].account
         leave = None if begun is None else self._leave_of(account, begun)
@@ -222,32 +234,70 @@ class Records:
         return ClaimAnswer(claim, what.decode())
 
     async def begin_send(
-        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+        self,
+        intent: Intent,
+        *,
+        nonce: str,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> SendLeave:
-        """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
-        answer = await self._store.run(
-            _BEGIN_SEND,
-            [
-                keys.order(self._venue, intent.order_id),
-                keys.pending_orders(self._venue, intent.account),
-                keys.readiness(self._venue, intent.account),
-                keys.held_orders(self._venue, intent.account),
-            ],
-            [
-                nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms,
-                *self.readiness.progress(intent.account), intent.symbol,
-            ],
-        )  # fmt: skip
-        return self._leave_of(intent.account, answer)
+        """Fix the send time, unless a halt under one of `halt_fields` forbids the order.
+
+        Safe to repeat with the same nonce: it is the same time.
+        """
+        [leave] = await self.begin_send_many(
+            [(intent, nonce, halt_fields)],
+            clock_difference_ms=clock_difference_ms,
+            window_ms=window_ms,
+            lease_ms=lease_ms,
+        )
+        return leave
+
+    async def begin_send_many(
+        self,
+        claims: Sequence[tuple[Intent, str, Sequence[str]]],
+        *,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+    ) -> list[SendLeave]:
+        """Fix one send time for one client's orders on one account, each with its nonce and its fields of halts.
+
+        Safe to repeat.
+        """
+        account = claims[0][0].account
+        names = [
+            keys.pending_orders(self._venue, account),
+            keys.halts(self._venue),
+            keys.readiness(self._venue, account),
+            keys.held_orders(self._venue, account),
+        ]
+        arguments: list[Argument] = [
+            clock_difference_ms, window_ms, lease_ms, len(claims[0][2]), *self.readiness.progress(account),
+        ]  # fmt: skip
+        for intent, nonce, halt_fields in claims:
+            names.append(keys.order(self._venue, intent.order_id))
+            arguments += [
+                nonce, intent.order_id, intent.valid_until_ms, int(intent.reduce_only), intent.symbol, *halt_fields,
+            ]  # fmt: skip
+        return [self._leave_of(account, answer) for answer in await self._store.run(_BEGIN_SEND, names, arguments)]
 
     def _leave_of(self, account: AccountName, answer: Sequence[Any]) -> SendLeave:
-        said, send_ms, version, *more = answer
+        said, what, version, *more = answer
         if said == b"send":
             self.readiness.learn(account, *more)
-            return SendLeave(int(send_ms), int(version), expired=False)
+            return SendLeave(int(what), int(version), expired=False)
         why = Claim(said.decode()) if said in _HINDRANCES else None
-        held_by = more[0].decode() if why is Claim.HELD else ""
-        return SendLeave(None, int(version), expired=said == b"expired", hindrance=why, held_by=held_by)
+        return SendLeave(
+            None,
+            int(version),
+            expired=said == b"expired",
+            hindrance=why,
+            held_by=more[0].decode() if why is Claim.HELD else "",
+            halt=halt.decode(what) if said == b"halted" else None,
+        )
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -501,6 +551,11 @@ class Records:
         pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, -1)
         resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
         return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
+
+    async def live(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Ids of orders that rest at the venue."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
+        return [order_id.decode() for order_id in ids]
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""

@@ -6,7 +6,7 @@ is safe to take twice, also by a replica that was paused and does not know that 
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -53,7 +53,9 @@ class Tending:
         clocks: Mapping[VenueName, VenueClock],
         settings: OrderSettings,
         identities: Identities,
+        also: Sequence[Callable[[Account], Awaitable[None]]] = (),
     ):
+        """`also` is done before each sweep of an account."""
         self._accounts = accounts
         self._store = store
         self._records = records
@@ -64,6 +66,7 @@ class Tending:
         self._identities = identities
         self._compared_s: dict[AccountName, float] = {}
         self._looks: dict[AccountName, _Attempts] = {}
+        self._also = also
 
     async def run(self) -> None:
         """Tend again and again; ends only by cancellation."""
@@ -106,6 +109,8 @@ class Tending:
             if is_ours and not readiness.is_ready and account.at_venue.trading is not None:
                 await self._look(account, readiness)
             if is_ours:
+                for chore in self._also:
+                    await chore(account)
                 await Sweep(account, self._store, records, self._settling).once(lost_ms=readiness.lost_ms)
             if is_ours and readiness.is_ready:
                 await self._compare(account)

@@ -24,14 +24,15 @@ from adapters.models import (
     VenueOrderId,
 )
 from gateway.errors import Code
+from gateway.journal import positional
 from gateway.numbers import plain
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.new_order import present
-from gateway.orders.record import CancelState, Intent, OrderRecord, RefusalRecord, Result, State
+from gateway.orders.record import Amend, CancelState, Intent, OrderRecord, RefusalRecord, Result, State
 
 _CONTENT_BYTES = 12
 _TEXT_MAX = 80
-_PARTS = 28
+_PARTS = 32
 
 _WORDS = (
     "buy", "sell", "limit", "market", "post_only", "stop_limit", "stop_market", "take_profit", "trailing_stop",
@@ -87,6 +88,10 @@ def encode(record: OrderRecord, content: bytes) -> bytes:
         [[asset, _number(fee)] for asset, fee in result.fees] or None,
         present(intent.options) or None,
         intent.cancel_if_unknown or None,
+        _number(result.price),
+        _number(result.quantity),
+        None if result.amend is None else positional.values_of(result.amend),
+        list(result.operations) or None,
     ]
     while parts[-1] is None:
         parts.pop()
@@ -102,7 +107,8 @@ def decode(
     (
         owner, client_order_id, symbol, content, side, kind, time_in_force, quantity, price, created_ms, took_ms,
         valid_ms, version, status, venue_order_id, filled, average_price, reason, cancel, cancel_ms, reduce_only,
-        quote_quantity, prevention, refusal, evidence, fees, options, cancel_if_unknown, *_,
+        quote_quantity, prevention, refusal, evidence, fees, options, cancel_if_unknown,
+        new_price, new_quantity, amend, operations, *_,
     ) = parts  # fmt: skip
     identity = OrderIdentity(venue, account, Symbol(symbol), owner, venue_client_id)
     size = _decimal(quantity)
@@ -138,6 +144,10 @@ def decode(
         cancel=None if cancel is None else CancelState(_long(cancel)),
         cancel_ms=None if cancel_ms is None else created_ms + cancel_ms,
         fees=tuple((asset, Decimal(fee)) for asset, fee in fees or ()),
+        price=_decimal(new_price),
+        quantity=_decimal(new_quantity),
+        amend=None if amend is None else positional.made_of(Amend, amend, given={}),
+        operations=tuple(operations or ()),
     )
     record = OrderRecord(intent, State.DONE, version, created_ms, created_ms + took_ms, result)
     return Tombstone(record, content)

@@ -77,7 +77,7 @@ def order_of(bot: Bot) -> dict[str, Any]:
 
 
 def order_by_steps(bot: Bot) -> dict[str, Any]:
-    """One that is claimed in a step of its own, before anything else: what is wished if its answer is lost comes next."""
+    """One that is claimed in a step of its own: what to do should its answer be lost is written down next."""
     return order_of(bot) | {"on_unknown": "cancel"}
 
 

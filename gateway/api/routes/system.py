@@ -39,6 +39,15 @@ class VenueStatus(Shape):
     streams: StreamStatus
 
 
+class HaltStatus(Shape):
+    scope: str
+    name: str
+    mode: str
+    until: int | None
+    reason: str | None
+    """Told to clients only."""
+
+
 class HeldMarket(Shape):
     symbol: str
     order_id: str | None
@@ -63,6 +72,7 @@ class Status(Shape):
     venues: list[VenueStatus]
     accounts: list[AccountStatus]
     """Those granted to whoever asks."""
+    halts: list[HaltStatus]
     problems: list[str]
 
 
@@ -74,7 +84,7 @@ async def time() -> Response:
 
 @router.get("/v1/system/status", response_model=Answer[Status])
 async def status(the: TheServices, request_context: TheContext) -> Response:
-    """Venues, streams, Redis and the caller's accounts, as this replica sees them."""
+    """Venues, streams, halts, Redis and the caller's accounts, as this replica sees them."""
     problems = _problems(the)
     streams = the.feeds.state().venues
     client = request_context.client
@@ -98,6 +108,16 @@ async def status(the: TheServices, request_context: TheContext) -> Response:
                 _account(the, account, client)
                 for account in the.accounts.all()
                 if client is not None and account.name in client.accounts
+            ],
+            halts=[
+                HaltStatus(
+                    scope=halt.scope,
+                    name=halt.name,
+                    mode=halt.mode,
+                    until=halt.until_ms,
+                    reason=None if request_context.client is None else halt.reason,
+                )
+                for halt in the.halts.in_force()
             ],
             problems=problems,
         ),
@@ -152,6 +172,11 @@ def _problems(the: Services) -> list[str]:
         waiting = [one for one in the.accounts.all() if one.venue.name == name and not the.is_ready(one)]
         if waiting:
             problems.append(f"{len(waiting)} accounts at {name} take no new orders until it has been looked through")
+        if the.markets.is_loaded(name):
+            problems += [
+                f"venues.{name}.markets.{symbol}: {name} has no such market, so that its limits limit nothing"
+                for symbol in the.risk.unknown_markets(name, list(the.markets.of(name)))
+            ]
     return problems
 
 

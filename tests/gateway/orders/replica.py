@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from adapters.models import AccountName, OrderType, Side, VenueName
+from adapters.models import AccountName, Market, OrderType, Side, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -24,15 +29,30 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
+from gateway.orders.reserving import Reserving
 from gateway.orders.resolving import Resolving
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
 from gateway.services import public_throttle
-from gateway.settings import AccountAccess, OrderSettings, Scope
+from gateway.settings import (
+    AccountAccess,
+    AccountConfig,
+    LimitSettings,
+    OrderSettings,
+    Scope,
+    Settings,
+    VenueConfig,
+)
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.memory import StoreMemory
@@ -93,6 +113,16 @@ def market_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
     return limit_order(client_order_id, **({"type": OrderType.MARKET, "price": None} | changes))
 
 
+class Prices:
+    """The market's price, as a test says."""
+
+    def __init__(self) -> None:
+        self.now: Decimal | None = Decimal(100)
+
+    async def price(self, market: Market) -> Decimal | None:
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     exchange: Exchange
@@ -111,8 +141,15 @@ class Replica:
     withdrawing: Withdrawing
     dead_man: DeadMan
     resolving: Resolving
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     in_flight: InFlight
     memory: StoreMemory
+    risk: Risk
+    reserving: Reserving
+    halts: Halts
+    prices: Prices
     sweep: Sweep
     look: FirstLook
     sweeps: Tending
@@ -160,6 +197,7 @@ async def replica(
     is_clock_measured: bool = True,
     limiter_settings: LimiterSettings = UNSPENT,
     is_ready: bool = True,
+    limits: LimitSettings | None = None,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -178,11 +216,31 @@ async def replica(
             identities, in_flight = Identities(KEY), InFlight()
             records = {venue.name: Records(store, venue.name, identities, settings)}
             clocks = {venue.name: clock}
-            settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
+            prices = Prices()
+            risk = Risk(limited(venue.name, limits or LimitSettings()), prices, Ledger(store))
+            reserving = Reserving(risk, records, markets)
+            halts = Halts(
+                store,
+                [venue.name],
+                replica=name,
+                desk_of=risk.desk_of,
+                redis_time_ms={venue.name: clock.redis_time_ms},
+            )
+            settling = Settling(
+                records=records, markets=markets, clocks=clocks, settings=settings, ended=reserving.ended
+            )
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
-            cancelling = Cancelling(markets=markets, records=records, finding=finding, settling=settling)
+            waits = Waits()
+            cancelling = Cancelling(
+                markets=markets,
+                records=records,
+                finding=finding,
+                settling=settling,
+                calling_off=CallingOff(settling, waits),
+            )
+            cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
             withdrawing = Withdrawing(
                 accounts=accounts,
                 store=store,
@@ -195,6 +253,43 @@ async def replica(
             if is_ready:
                 await make_ready(records[venue.name])
             memory = StoreMemory(store)
+            sending = Sending(
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                withdrawing=withdrawing,
+                reserving=reserving,
+                halts=halts,
+                settings=settings,
+                waits=waits,
+            )
+            placing = Placing(
+                accounts=accounts,
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                sending=sending,
+                risk=risk,
+                halts=halts,
+                settling=settling,
+                memory=memory,
+                identities=identities,
+                settings=settings,
+                in_flight=in_flight,
+            )
+            amending = Amending(
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                finding=finding,
+                settling=settling,
+                placing=placing,
+                replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+                risk=risk,
+                halts=halts,
+                settings=settings,
+                in_flight=in_flight,
+            )
             try:
                 yield Replica(
                     exchange=exchange,
@@ -206,26 +301,30 @@ async def replica(
                     clock=clock,
                     records=records[venue.name],
                     settling=settling,
-                    placing=Placing(
+                    placing=placing,
+                    finding=finding,
+                    cancelling=cancelling,
+                    cancelling_all=CancellingAll(
                         accounts=accounts,
                         markets=markets,
                         records=records,
-                        clocks=clocks,
-                        sending=Sending(
-                            records=records,
-                            clocks=clocks,
-                            settling=settling,
-                            withdrawing=withdrawing,
-                            settings=settings,
-                        ),
-                        settling=settling,
                         identities=identities,
-                        settings=settings,
-                        in_flight=in_flight,
-                        memory=memory,
+                        settling=settling,
+                        cancelling_many=cancelling_many,
                     ),
-                    finding=finding,
-                    cancelling=cancelling,
+                    amending=amending,
+                    batching=Batching(
+                        accounts=accounts,
+                        finding=finding,
+                        placing=placing,
+                        sending=sending,
+                        sending_many=SendingMany(
+                            records=records, clocks=clocks, sending=sending, halts=halts, settings=settings
+                        ),
+                        cancelling_many=cancelling_many,
+                        amending=amending,
+                        in_flight=in_flight,
+                    ),
                     switches=switches[venue.name],
                     withdrawing=withdrawing,
                     dead_man=DeadMan(
@@ -238,6 +337,10 @@ async def replica(
                     resolving=Resolving(records=records, identities=identities, settling=settling),
                     in_flight=in_flight,
                     memory=memory,
+                    risk=risk,
+                    reserving=reserving,
+                    halts=halts,
+                    prices=prices,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     look=FirstLook(account, records[venue.name], settling, clock, settings),
                     sweeps=Tending(
@@ -261,6 +364,16 @@ async def make_ready(records: Records, account: AccountName = ACCOUNT) -> None:
     """As if the venue had been looked at."""
     seen = await records.readiness.see(account)
     assert await records.readiness.make_ready(account, seen.epoch)
+
+
+def limited(venue: VenueName, limits: LimitSettings) -> Settings:
+    """Settings in which the account has these limits, and nobody has others."""
+    return Settings.model_construct(
+        venues={venue: VenueConfig()},
+        accounts={ACCOUNT: AccountConfig(venue="v", limits=limits)},
+        clients={},
+        desks={},
+    )
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:

@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.models import OrderStatus, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce, VenueOrderId
+from adapters.models import (
+    OrderOptions,
+    OrderStatus,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    Symbol,
+    TimeInForce,
+    VenueOrderId,
+)
 from gateway.errors import Code, Refusal
 from gateway.orders import tombstone
 from gateway.orders.identity import Identities, OrderIdentity
-from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, Result, State
+from gateway.orders.record import Amend, AmendState, CancelState, OrderRecord, RefusalRecord, Result, State
 from tests.gateway.orders.exchange import Exchange
 from tests.gateway.orders.replica import (
     ACCOUNT,
@@ -50,6 +59,12 @@ results = st.builds(
     evidence=st.none() | st.sampled_from(["order history", "resolved by desk: 12"]),
     cancel=st.none() | st.sampled_from(CancelState),
     cancel_ms=st.none() | st.integers(0, 2**42),
+    fees=st.lists(st.tuples(st.sampled_from(["SOL", "USDC"]), numbers), max_size=2).map(tuple),
+    price=st.none() | numbers,
+    quantity=st.none() | numbers,
+    amend=st.none()
+    | st.builds(Amend, st.none() | numbers, numbers, st.sampled_from(AmendState), st.integers(0, 2**42), texts),
+    operations=st.lists(texts, max_size=3).map(tuple),
 )
 intents = st.builds(
     replace,
@@ -66,6 +81,8 @@ intents = st.builds(
     reduce_only=st.booleans(),
     self_trade_prevention=st.none() | st.sampled_from(SelfTradePrevention),
     valid_until_ms=st.integers(0, 2**42),
+    options=st.builds(OrderOptions, stop_price=st.none() | numbers, venue_params=st.just({"postOnly": True})),
+    cancel_if_unknown=st.booleans(),
 )
 
 
