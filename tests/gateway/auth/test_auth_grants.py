@@ -59,6 +59,7 @@ def test_trading_includes_cancelling_and_nothing_else_includes_anything() -> Non
         Scope.TRADE: {Scope.TRADE, Scope.CANCEL},
         Scope.CANCEL: {Scope.CANCEL},
         Scope.WITHDRAW: {Scope.WITHDRAW},
+        Scope.ADMIN: {Scope.ADMIN},
     }
 
 
