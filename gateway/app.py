@@ -27,6 +27,7 @@ from gateway.api.routes import accounts, across, audit, auth, cancel_after, jour
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
+from gateway.draining import Draining
 from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
@@ -63,22 +64,29 @@ OURSELVES = "crossgate"
 """Our own name as a client of the limiter: reference data, clocks, streams, sweeps."""
 
 _DRAIN_S = 10.0
+_TENDING = "tending of accounts"
 _CONNECTIONS_MAX = 64
 """Connections to one venue at once; more calls than that wait for one."""
 
 
-def create_app(settings: Settings, redis_url: str, *, config: Path | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, redis_url: str, *, config: Path | None = None, lifecycle: Lifecycle | None = None
+) -> ASGIApp:
     """The gateway as an ASGI application; with `config`, SIGHUP makes it read that file again.
+
+    `lifecycle` is for whoever ends the process: it learns there how to do so gently.
 
     Raises `ConfigError`, naming the key, for settings that are well-formed and still cannot work: a secret that is not
     there, an adapter nobody wrote, credentials that contradict themselves.
     """
     parts = _Parts(settings)
+    life = lifecycle or Lifecycle()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = app.state.services = await _start(parts, redis_url, stack)
+            background = _Background(life)
+            services = app.state.services = await _start(parts, redis_url, stack, background)
             sockets = app.state.sockets = Sockets(
                 services.feeds.hub,
                 parts.venues,
@@ -88,11 +96,12 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
                 private=PrivateChannels(services.journals, services.accounts, services.settling),
                 needs_token=not settings.auth.public,
             )
+            Draining(life, sockets, services.limiters.values(), partial(_hand_over, services, background)).install()
             reload = Reload(config, settings, partial(_take_up, parts, services, sockets))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
             _log.info("started", version=__version__, replica=services.replica, venues=sorted(parts.venues))
             yield
-            services.lifecycle.is_draining = True
+            life.is_draining = True
             sockets.drain()
             await services.in_flight.drain(_DRAIN_S)
             _log.info("stopping", replica=services.replica)
@@ -167,7 +176,16 @@ def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> 
         yield Account(name, one.venue, one.at_venue, limiters[one.venue.name], one.tokens)
 
 
-async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
+async def _hand_over(services: Services, background: "_Background") -> None:
+    """Leave to other replicas what one does for all."""
+    await asyncio.gather(
+        services.feeds.hand_over(),
+        background.end(_TENDING),
+        *(background.end(_archive_of(name)) for name in services.venues),
+    )
+
+
+async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, background: "_Background") -> Services:
     """Start everything that runs; `stack` ends it in the opposite order."""
     settings, opened, clocks = parts.settings, parts.venues, parts.clocks
     stack.push_async_callback(parts.transport.aclose)
@@ -207,8 +225,6 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
     switches = {name: DeadManSwitches(store, name) for name in opened}
     in_flight = InFlight()
-    lifecycle = Lifecycle()
-    background = _Background(lifecycle)
     stack.push_async_callback(background.stop)
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
@@ -221,7 +237,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
     )
-    background.start("tending of accounts", tending.run())
+    background.start(_TENDING, tending.run())
     dead_man = DeadMan(
         store=store, switches=switches, records=records, identities=parts.identities, withdrawing=withdrawing
     )
@@ -235,12 +251,12 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             archiver = Archiver(
                 store, name, partial(_names_of, held, name), partial(spell_out, name), replica=replica, terms=terms
             )
-            background.start(f"archive of {name}", archiver.run())
+            background.start(_archive_of(name), archiver.run())
     background.start("token renewals", Renewals(held).run())
     return Services(
         settings=settings,
         replica=replica,
-        lifecycle=lifecycle,
+        lifecycle=background.lifecycle,
         store=store,
         venues=opened,
         clocks=clocks,
@@ -272,6 +288,10 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
     )
 
 
+def _archive_of(venue: VenueName) -> str:
+    return f"archive of {venue}"
+
+
 def _names_of(accounts: Accounts, venue: VenueName) -> list[AccountName]:
     return [account.name for account in accounts.all() if account.venue.name == venue]
 
@@ -301,27 +321,28 @@ class _Background:
     """Tasks that never end by themselves; one that does makes the replica unready."""
 
     def __init__(self, lifecycle: Lifecycle):
-        self._lifecycle = lifecycle
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_stopping = False
+        self.lifecycle = lifecycle
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        task = self._tasks[name] = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._is_stopping:
+        if self._tasks.get(task.get_name()) is not task:
             return
         error = None if task.cancelled() else task.exception()
         _log.error("background_task_died", task=task.get_name(), exc_info=error)
-        self._lifecycle.failed_tasks.append(task.get_name())
+        self.lifecycle.failed_tasks.append(task.get_name())
+
+    async def end(self, name: str) -> None:
+        """End one of them, if it is there, and wait for that."""
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def stop(self) -> None:
-        self._is_stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self.end(name) for name in list(self._tasks)))
 
 
 def _feed_settings(settings: Settings) -> FeedSettings:

@@ -1,6 +1,6 @@
 """Everything a running gateway consists of, as the edges see it; `app` puts it together."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from adapters.contract import Venue
@@ -30,6 +30,10 @@ class Lifecycle:
     is_draining: bool = False
     failed_tasks: list[str] = field(default_factory=list)
     """Names of background tasks that ended though they never should: the replica is not ready then."""
+    drain: Callable[[float], Awaitable[None]] | None = None
+    """Sends whoever uses this replica to another one, and returns after so many seconds; None before it serves."""
+    hurry: Callable[[], None] | None = None
+    """Has no request wait for a venue's budget any more: those that do are told that nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ class ServerSettings(_Section):
     """How long a request's headers and body may take to arrive, and its answer to be read."""
     client_requests_per_s: int = Field(default=500, ge=1)
     """Requests a client (or, without a token, an address) may make of one replica."""
+    drain_s: float = Field(default=5, ge=0, le=300)
+    """How long a replica that was told to end still answers, so that balancers can notice."""
 
 
 class RedisSettings(_Section):

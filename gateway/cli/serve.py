@@ -11,6 +11,7 @@ from gateway.cli.fail import fail, fail_config
 from gateway.cli.options import ConfigFile
 from gateway.config_file import ConfigError, load
 from gateway.server.run import server_for
+from gateway.services import Lifecycle
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedServer, ServerFailed, ServerNotFound
 from gateway.telemetry import serve_metrics, set_up_logs
@@ -18,12 +19,13 @@ from gateway.telemetry import serve_metrics, set_up_logs
 
 def serve(config: ConfigFile = None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Logs are JSON lines on stdout."""
+    lifecycle = Lifecycle()
     with ExitStack() as stack:
         try:
             settings = load(config)
             redis_url = _redis(settings, stack)
             set_up_logs(settings.log)
-            app = create_app(settings, redis_url, config=config)
+            app = create_app(settings, redis_url, config=config, lifecycle=lifecycle)
         except ConfigError as error:
             fail_config(error)
         except (ServerNotFound, ServerFailed) as error:
@@ -32,7 +34,7 @@ def serve(config: ConfigFile = None) -> None:
             serve_metrics(settings.server)
         except OSError as error:
             fail(f"server.metrics_port {settings.server.metrics_port} cannot be opened: {error.strerror}")
-        server = server_for(app, settings.server)
+        server = server_for(app, settings.server, lifecycle)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve())
         if not server.started:  # uvicorn has said why in the log

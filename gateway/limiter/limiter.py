@@ -100,6 +100,11 @@ class Limiter:
         """Whether somebody asks Redis for those who wait; readiness looks at this."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
+    def stop_serving(self) -> None:
+        """Have nobody wait any more, from now on: who does is told that nothing was sent."""
+        if self._tasks:
+            self._tasks[0].cancel()
+
     def take_up(self, accounts: Mapping[AccountName, AccountTerms]) -> None:
         """Use changed terms of accounts from now on; raises `ValueError` where they contradict themselves.
 

@@ -6,6 +6,7 @@ is safe to take twice, also by a replica that was paused and does not know that 
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -19,8 +20,11 @@ from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.scripts import Script
 
 _log = structlog.get_logger()
+
+_RELEASE = Script.load("gateway.store", "release.lua")
 
 _EVERY_S = 0.5
 _LEASE_MS = 5_000
@@ -48,7 +52,7 @@ class Tending:
         self._lag_ms = lag_ms
 
     async def run(self) -> None:
-        """Tend again and again; ends only by cancellation."""
+        """Tend again and again; ends only by cancellation, and leaves the accounts to other replicas then."""
         tended: dict[AccountName, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -60,6 +64,8 @@ class Tending:
     async def _keep_tending(self, name: AccountName) -> None:
         following: asyncio.Task[None] | None = None
         followed: Account | None = None
+        account: Account | None = None
+        is_ours = False
         try:
             while (account := self._accounts.find(name)) is not None:
                 is_ours = await self._tend(account)
@@ -72,6 +78,8 @@ class Tending:
         finally:
             if following is not None:
                 await _end(following)
+            if account is not None and is_ours:
+                await self._release(account)
 
     async def _tend(self, account: Account) -> bool:
         """One pass over the account's orders, if it is ours to tend; answers whether it is."""
@@ -104,6 +112,10 @@ class Tending:
             return False
         await self._store.command("PEXPIRE", key, _LEASE_MS)
         return True
+
+    async def _release(self, account: Account) -> None:
+        with suppress(StoreUnavailable):  # then it lapses
+            await self._store.run(_RELEASE, [keys.sweep_lease(account.venue.name, account.name)], [self._replica])
 
 
 async def _end(task: asyncio.Task[None]) -> None:

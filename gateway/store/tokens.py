@@ -26,7 +26,7 @@ from gateway.store.scripts import Script
 _log = structlog.get_logger()
 
 _STORE = Script.load("gateway.store", "store_token.lua")
-_RELEASE = Script.load("gateway.store", "release_login.lua")
+_RELEASE = Script.load("gateway.store", "release.lua")
 
 LEASE_MS = 5_000
 """How long one replica may take to log in before another tries."""

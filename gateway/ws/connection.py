@@ -75,6 +75,10 @@ class Connection:
                 self._drop_private()
                 self._revoked.set()
 
+    def draining(self, closes_in_ms: int) -> None:
+        """Tell the client that the connection will be closed."""
+        self._mailbox.reply(self._session.draining(closes_in_ms).body)
+
     async def run(self) -> None:
         """Serve until either side is done."""
         closed: _Closed | None = None

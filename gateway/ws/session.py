@@ -119,6 +119,10 @@ class Session:
         self._is_authenticated, self._needs_token = True, False
         return self._reply("authenticated", frame_id)
 
+    def draining(self, closes_in_ms: int) -> Reply:
+        """This replica is about to close all connections: connect to another one before that."""
+        return self._reply("draining", None, channel="system", closes_in_ms=closes_in_ms)
+
     def refused(self, refusal: Refusal, frame_id: Id) -> Reply:
         """An error as the client sees it; the connection goes on."""
         metrics.refused.labels(refusal.code).inc()

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 from gateway.api.context import RequestContext
 from gateway.limiter import CallerLeft, Presence
 from gateway.server.run import Server, server_for
+from gateway.services import Lifecycle
 from gateway.settings import ServerSettings
 from tests.gateway.orders.replica import until
 
@@ -117,7 +118,7 @@ async def served(listening: Served) -> AsyncIterator[Served]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def listening() -> AsyncIterator[Served]:
     echo = Echo()
-    server = server_for(echo, ServerSettings(port=0, request_timeout_s=TIMEOUT_S))
+    server = server_for(echo, ServerSettings(port=0, request_timeout_s=TIMEOUT_S), Lifecycle())
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
