@@ -28,7 +28,7 @@ from tests.harness.gateways import Replica
 ACCOUNT = "bp-desk-a"
 BOTS, READERS = 3, 3
 PROBE_EVERY_S = 0.1
-DRAIN_S = 0.8
+DRAIN_S = 0.6
 RESTARTING = 1012
 
 

@@ -92,6 +92,8 @@ async def readyz(the: TheServices) -> Response:
         reasons.append("draining")
     if not the.store.is_up:
         reasons.append("Redis cannot be reached")
+    elif not the.feeds.state().is_receiving:
+        reasons.append("no market data is received from Redis")
     reasons += [f"the limiter of {name} has stopped" for name in the.limiters if not the.limiters[name].is_serving]
     if reasons:
         return JSONResponse({"status": "not ready", "reasons": reasons}, 503)

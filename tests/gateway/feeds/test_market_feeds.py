@@ -161,6 +161,22 @@ async def test_an_owner_that_leaves_hands_over_and_one_that_dies_is_replaced(
         assert script.most_subscriptions[UPSTREAM] == 1
 
 
+async def test_a_replica_that_hands_over_goes_on_reading_what_the_next_owner_publishes(
+    store: Store, feed_redis: RedisProcess, script: ScriptedVenue
+) -> None:
+    async with replica(feed_redis.url, script, "first", QUICK) as first:
+        before = await Reader(first).subscribe(BOOK).until("snapshot")
+        async with replica(feed_redis.url, script, "second", QUICK) as second:
+            await first.hand_over()
+            await eventually(lambda: second.state().venues[script.name].owner == "second")
+            reader = Reader(first).subscribe(BOOK)
+            while (after := await reader.until("snapshot"))["epoch"] == before["epoch"]:
+                pass
+            script.change_book(bids=levels(("98", "5")))
+            assert (await reader.until("update"))["epoch"] == after["epoch"]
+            assert first.state().venues[script.name].owner == "second"
+
+
 async def test_a_reader_that_was_away_gets_what_it_missed_or_a_snapshot(
     store: Store, feed_redis: RedisProcess, script: ScriptedVenue
 ) -> None:
