@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from adapters.contract import PLACE, AccountData, CallKind, Trading, Venue, VenueAccount
 from adapters.models import AccountName
 from gateway.auth.grants import Client
@@ -89,4 +91,5 @@ class Accounts:
                 f"there is no account {name[:64]!r} for this client; GET /v1/accounts lists yours",
                 field="account",
             )
+        structlog.contextvars.bind_contextvars(account=account.name)
         return account

@@ -55,6 +55,8 @@ from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
+from gateway.venue_calls import VenueCalls
+from gateway.vitals import Vitals
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
 
@@ -112,6 +114,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours know the limiter and the venues as well
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
     for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
@@ -147,17 +150,18 @@ class _Parts:
             find_client=self.clients.get,
         )
         self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
+        self.calls = VenueCalls(self.transport)
         self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
         # Each venue's clock measures Redis' too: any of them will do.
         self.signatures = Signatures(self.clients.get, next(iter(self.clocks.values())).redis_time_ms)
-        self.venues = open_venues(settings, self.transport, self.clocks)
+        self.venues = open_venues(settings, self.calls, self.clocks)
         check_budgets(settings, self.venues)
         self.vault = TokenVault(secrets_read.seal)
         self.opened = self.open_accounts(settings, secrets_read)
 
     def open_accounts(self, settings: Settings, secrets_read: Secrets) -> OpenedAccounts:
         return open_accounts(
-            settings, secrets_read, self.venues, transport=self.transport, vault=self.vault, clocks=self.clocks
+            settings, secrets_read, self.venues, calls=self.calls, vault=self.vault, clocks=self.clocks
         )
 
 
@@ -253,7 +257,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, backgroun
             )
             background.start(_archive_of(name), archiver.run())
     background.start("token renewals", Renewals(held).run())
-    return Services(
+    services = Services(
         settings=settings,
         replica=replica,
         lifecycle=background.lifecycle,
@@ -286,6 +290,8 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, backgroun
         market_reads=MarketReads(feeds.hub, opened),
         journals=journals,
     )
+    background.start("vitals", Vitals(services, parts.calls).run())
+    return services
 
 
 def _archive_of(venue: VenueName) -> str:

@@ -59,6 +59,18 @@ class Services:
     market_reads: MarketReads
     journals: Journals
 
+    def reasons_not_ready(self) -> list[str]:
+        """Why no traffic should come here, if anything: this process and its Redis, never a venue."""
+        reasons = [f"background task {name} has died" for name in self.lifecycle.failed_tasks]
+        if self.lifecycle.is_draining:
+            reasons.append("draining")
+        if not self.store.is_up:
+            reasons.append("Redis cannot be reached")
+        elif not self.feeds.state().is_receiving:
+            reasons.append("no market data is received from Redis")
+        reasons += [f"the limiter of {name} has stopped" for name, one in self.limiters.items() if not one.is_serving]
+        return reasons
+
     def public_throttle(self, venue: VenueName, client: str, max_wait_s: float | None) -> Throttle:
         """The budget of a venue's public reads, as one caller sees it."""
         return public_throttle(self.limiters[venue], client, max_wait_s)

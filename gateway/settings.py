@@ -270,6 +270,15 @@ class LogSettings(_Section):
     format: Literal["json", "console"] = "json"
 
 
+class TelemetrySettings(_Section):
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s@?#]+$")
+    """Where traces go, as OTLP over HTTP: `http://collector:4318/v1/traces`. None: there are none."""
+    sample_ratio: float = Field(default=0.01, ge=0, le=1)
+    """The part of the requests that is traced, of those whose caller has not decided."""
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,40}$")] = ""
+    """Of what source this is; an image says it of itself."""
+
+
 class Settings(BaseSettings):
     """The whole configuration; `config_file.load` reads it."""
 
@@ -294,6 +303,7 @@ class Settings(BaseSettings):
     feeds: FeedConfig = FeedConfig()
     archive: ArchiveConfig = ArchiveConfig()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,7 @@ from gateway.server.run import server_for
 from gateway.services import Lifecycle
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedServer, ServerFailed, ServerNotFound
-from gateway.telemetry import serve_metrics, set_up_logs
+from gateway.telemetry import serve_metrics, set_up_logs, set_up_traces
 
 
 def serve(config: ConfigFile = None) -> None:
@@ -25,13 +25,14 @@ def serve(config: ConfigFile = None) -> None:
             settings = load(config)
             redis_url = _redis(settings, stack)
             set_up_logs(settings.log)
+            stack.callback(set_up_traces(settings.telemetry))
             app = create_app(settings, redis_url, config=config, lifecycle=lifecycle)
         except ConfigError as error:
             fail_config(error)
         except (ServerNotFound, ServerFailed) as error:
             fail(str(error))
         try:
-            serve_metrics(settings.server)
+            serve_metrics(settings.server, settings.telemetry.commit)
         except OSError as error:
             fail(f"server.metrics_port {settings.server.metrics_port} cannot be opened: {error.strerror}")
         server = server_for(app, settings.server, lifecycle)

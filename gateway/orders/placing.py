@@ -14,6 +14,7 @@ import structlog
 
 from adapters.errors import NotSupported
 from adapters.models import Market, VenueName
+from gateway import tracing
 from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
@@ -92,6 +93,7 @@ class Placing:
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
         """
+        tracing.note(account=order.account, client_order_id=order.client_order_id)
         try:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:
@@ -125,7 +127,8 @@ class Placing:
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         nonce = secrets.token_hex(8)
         try:
-            claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
+            with tracing.span("order.claim"):
+                claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
         except StoreUnavailable as error:
             _log.warning("order_not_claimed", account=account.name, error=str(error))
             if error.may_have_run:

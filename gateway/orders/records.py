@@ -76,6 +76,15 @@ class SendLeave:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Orders of one account that have not ended; `pending` includes the unknown ones."""
+
+    pending: int
+    unknown: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """Answer of `admit`: that of `claim`, then as far as it came."""
 
@@ -292,6 +301,16 @@ class Records:
         pending = self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, -1)
         resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
         return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
+
+    async def counts(self, account: AccountName) -> Counts:
+        """How many orders have not ended, by how far they are; of the pending ones at most 1,000 are looked at."""
+        pending, live = await asyncio.gather(
+            self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, 999),
+            self._store.command("ZCARD", keys.live_orders(self._venue, account)),
+        )
+        names = [keys.order(self._venue, order_id.decode()) for order_id in pending]
+        states = await asyncio.gather(*(self._store.command("HGET", name, "state") for name in names))
+        return Counts(len(pending), states.count(b"unknown"), live)
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""

@@ -14,6 +14,7 @@ from adapters.errors import VenueError
 from adapters.models import AccountName, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.errors import Refusal, StoreUnavailable
+from gateway.orders import metrics
 from gateway.orders.following import Following
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -69,6 +70,7 @@ class Tending:
         try:
             while (account := self._accounts.find(name)) is not None:
                 is_ours = await self._tend(account)
+                metrics.tended(name, is_ours=is_ours)
                 if following is not None and (not is_ours or followed is not account):
                     await _end(following)
                     following = None
@@ -78,6 +80,7 @@ class Tending:
         finally:
             if following is not None:
                 await _end(following)
+            metrics.tended(name, is_ours=False)
             if account is not None and is_ours:
                 await self._release(account)
 
@@ -88,8 +91,10 @@ class Tending:
                 return False
             await Sweep(account, self._store, self._records[account.venue.name], self._settling).once()
         except (StoreUnavailable, VenueError, Refusal) as error:
+            metrics.SWEEP_FAILURES.labels(account.name).inc()
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts
+            metrics.SWEEP_FAILURES.labels(account.name).inc()
             _log.exception("sweep_broken", account=account.name)
         return True
 

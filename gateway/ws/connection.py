@@ -130,7 +130,8 @@ class Connection:
             case Leave(topic=topic):
                 self._hub.unsubscribe(topic, self._mailbox)
             case JoinPrivate():
-                await self._join_private(intent)
+                with structlog.contextvars.bound_contextvars(account=intent.account):
+                    await self._join_private(intent)
             case LeavePrivate():
                 self._leave_private(intent.channel, intent.account)
                 reply = self._session.about_account("unsubscribed", intent.channel, intent.account, intent.id)

@@ -12,6 +12,7 @@ import msgspec
 from adapters.contract import Channel, Venue
 from adapters.models import Symbol, VenueName
 from gateway.api.problem import error_object
+from gateway.auth.metrics import count
 from gateway.errors import Code, Refusal
 from gateway.fanout.ring import Position
 from gateway.fanout.topic import Topic
@@ -126,6 +127,7 @@ class Session:
     def refused(self, refusal: Refusal, frame_id: Id) -> Reply:
         """An error as the client sees it; the connection goes on."""
         metrics.refused.labels(refusal.code).inc()
+        count(refusal)
         return self._reply("error", frame_id, error=error_object(refusal, self._new_request_id()))
 
     def _subscribe(self, frame: Subscribe) -> list[Intent]:

@@ -18,6 +18,7 @@ from gateway.auth import ClientBudget, Signatures
 from gateway.errors import Code
 from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, limit_body
+from tests.gateway.orders.replica import until
 from tests.redis_process import RedisProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,6 +34,7 @@ async def test_the_time_and_the_state_are_public(gateway: Running) -> None:
 
 
 async def test_the_probes_answer(gateway: Running) -> None:
+    await until(lambda: gateway.services.feeds.state().is_receiving)
     for path, said in (("/healthz", "ok"), ("/readyz", "ready")):
         answer = await gateway.http.get(path)
         assert (answer.status_code, answer.json()["status"]) == (200, said)
