@@ -275,7 +275,7 @@ class TelemetrySettings(_Section):
     """Where traces go, as OTLP over HTTP: `http://collector:4318/v1/traces`. None: there are none."""
     sample_ratio: float = Field(default=0.01, ge=0, le=1)
     """The part of the requests that is traced, of those whose caller has not decided."""
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,40}$")] = ""
+    commit: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """Of what source this is; an image says it of itself."""
 
 
