@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | None
 
 _PREFIX = "crossgate."
-_EXPORT_TIMEOUT_S = 5
+_EXPORT_TIMEOUT_S = 2
 _SPANS_MAX = 4_096
 """Spans that wait to be sent; more are dropped: a collector that is away must cost us nothing."""
 

@@ -188,7 +188,7 @@ class Records:
             [
                 record.version,
                 record.state,
-                encode(record.result),
+                encode(record.result, record.beyond),
                 intent.order_id,
                 look_again_ms,
                 KEEP_FINISHED_MS,
@@ -222,7 +222,7 @@ class Records:
                 MAX_LENGTH,
                 order.version,
                 order.nonce,
-                encode(order.result),
+                encode(order.result, order.beyond),
                 encode_step(replace(order, version=order.version + 1)),
             ],
         )
