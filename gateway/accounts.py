@@ -7,6 +7,7 @@ import structlog
 
 from adapters.contract import PLACE, AccountData, CallKind, Trading, Venue, VenueAccount
 from adapters.models import AccountName
+from gateway import tracing
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Passage, Throttle
@@ -92,4 +93,5 @@ class Accounts:
                 field="account",
             )
         structlog.contextvars.bind_contextvars(account=account.name)
+        tracing.note(account=account.name, venue=account.venue.name)
         return account

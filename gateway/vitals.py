@@ -6,11 +6,14 @@ What happens is counted where it happens; here is what simply is.
 import asyncio
 from collections.abc import Mapping
 
+import structlog
 from prometheus_client import Gauge, Histogram
 
 from gateway.errors import StoreUnavailable
 from gateway.services import Services
 from gateway.venue_calls import VenueCalls
+
+_log = structlog.get_logger()
 
 _READY = Gauge("crossgate_ready", "Whether this replica wants traffic, as /readyz says")
 _DRAINING = Gauge("crossgate_draining", "Whether this replica is about to end")
@@ -54,10 +57,13 @@ class Vitals:
         loop = asyncio.get_running_loop()
         turn = 0
         while True:
-            if turn % _LOOKS_EVERY == 0:
-                self.show()
-            if turn % _MEMORY_EVERY == 0:
-                await self._show_memory()
+            try:
+                if turn % _LOOKS_EVERY == 0:
+                    self.show()
+                if turn % _MEMORY_EVERY == 0:
+                    await self._show_memory()
+            except Exception:  # what cannot be shown is no reason not to serve
+                _log.exception("vitals_not_shown")
             turn += 1
             due_s = loop.time() + _EVERY_S
             await asyncio.sleep(_EVERY_S)

@@ -93,7 +93,7 @@ class Placing:
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
         """
-        tracing.note(account=order.account, client_order_id=order.client_order_id)
+        tracing.note(client_order_id=order.client_order_id)
         try:
             account, market, intents = self.check(client, order)
             if not self._clocks[account.venue.name].is_measured:

@@ -109,6 +109,7 @@ async def test_an_order_is_traced_to_the_venue_without_a_secret(collector: Colle
     about = attributes(request)
     assert about["crossgate.client_order_id"] == order["client_order_id"]
     assert (about["crossgate.client"], about["crossgate.account"]) == (stack.api_key, bot.account)
+    assert about["crossgate.venue"] == VENUE
     assert (about["crossgate.status"], about["crossgate.request_id"] != "") == (201, True)
     assert attributes(call) == {
         "crossgate.venue": VENUE,
@@ -152,6 +153,7 @@ async def test_every_line_of_a_request_says_whose_it_is(stack: Stack, bot: Bot) 
 
 
 async def test_what_happened_and_how_it_is_are_counted(stack: Stack, bot: Bot) -> None:
+    await bot.touch()  # somebody reads a book
     await bot.rest()
     refused = await bot.call("POST", "/v1/auth/token", {"api_key": stack.api_key, "api_secret": "wrong"})
     assert refused.status_code == 401
@@ -185,5 +187,6 @@ async def test_what_happened_and_how_it_is_are_counted(stack: Stack, bot: Bot) -
     assert wanted["crossgate_redis_up",] == 1
     assert wanted["crossgate_redis_memory_used_bytes",] > 100_000
     assert wanted["crossgate_redis_round_trip_seconds_count",] > 0
+    assert wanted["crossgate_feed_lag_seconds_count", f"venue={VENUE}"] > 0
     assert wanted["crossgate_loop_lag_seconds_count",] > 0
     assert wanted["crossgate_ws_clients",] == 0

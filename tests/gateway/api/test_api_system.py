@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 from starlette.responses import PlainTextResponse
 
 from gateway.addresses import AllowList
@@ -238,6 +239,9 @@ async def test_a_gateway_without_redis_says_so_everywhere(tmp_path: Path, own_re
             assert error["retryable"]
         assert (await gateway.http.get("/readyz")).status_code == 503
         assert (await gateway.http.get("/healthz")).status_code == 200
+        assert REGISTRY.get_sample_value("crossgate_redis_up") == 0
+        assert REGISTRY.get_sample_value("crossgate_limiter_without_store", {"venue": "sim"}) == 1
+        assert REGISTRY.get_sample_value("crossgate_redis_errors_total", {"reason": "connect"})
         assert (await gateway.call("GET", "/v1/markets")).status_code == 200
         cancelled = await gateway.call("DELETE", f"/v1/orders/{order_id}", client="bot")
         assert cancelled.json()["data"]["status"] == "cancelled"

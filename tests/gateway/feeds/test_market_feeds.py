@@ -113,6 +113,7 @@ async def test_a_lost_connection_makes_every_topic_resync(
         script.disconnect()
         for reader in readers:
             assert (await reader.next())["integrity"] == "resyncing"
+        assert feeds.hub.unsound() == {(topic.venue, topic.channel): 1 for topic in (BOOK, TRADES, TICKER)}
         late = await Reader(feeds).subscribe(BOOK).until("status")
         assert late["integrity"] == "resyncing"
         assert state_of(feeds).integrity is Integrity.RESYNCING
@@ -122,6 +123,7 @@ async def test_a_lost_connection_makes_every_topic_resync(
             message = await reader.next()
             assert (message["type"], message["integrity"]) == ("snapshot", "ok")
         await eventually(lambda: state_of(feeds).integrity is Integrity.OK)
+        assert not feeds.hub.unsound()
 
 
 async def test_a_venue_that_does_not_answer_is_said_to_a_joiner(
