@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import structlog
-
 from adapters.contract import PLACE, AccountData, CallKind, Trading, Venue, VenueAccount
 from adapters.models import AccountName
-from gateway import tracing
+from gateway import about, tracing
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Passage, Throttle
@@ -92,6 +90,6 @@ class Accounts:
                 f"there is no account {name[:64]!r} for this client; GET /v1/accounts lists yours",
                 field="account",
             )
-        structlog.contextvars.bind_contextvars(account=account.name)
+        about.note(account=account.name)
         tracing.note(account=account.name, venue=account.venue.name)
         return account

@@ -23,7 +23,21 @@ from gateway.addresses import AllowList
 from gateway.api import document, handlers
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
-from gateway.api.routes import accounts, across, audit, auth, cancel_after, journals, markets, orders, system, venues
+from gateway.api.routes import (
+    accounts,
+    across,
+    audit,
+    auth,
+    cancel_after,
+    journals,
+    markets,
+    order_changes,
+    orders,
+    system,
+    venues,
+)
+from gateway.api.routes import halts as halt_routes
+from gateway.api.routes import risk as risk_routes
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
@@ -35,22 +49,36 @@ from gateway.journal import MAX_LENGTH, UNCUT, Archiver, ArchiveTerms, Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
 from gateway.opening import OpenedAccounts, Secrets, open_accounts, open_venues
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.identity import Identities
 from gateway.orders.in_flight import InFlight
 from gateway.orders.journaling import spell_out
 from gateway.orders.placing import Placing
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
+from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
+from gateway.risk.reference_price import ReferencePrices
 from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
@@ -117,7 +145,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours know the limiter and the venues as well
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
-    for routes in (system, auth, venues, markets, across, accounts, cancel_after, journals, orders, audit):
+    for routes in (
+        *(system, auth, venues, markets, across, accounts, cancel_after, journals, orders, order_changes, audit),
+        *(risk_routes, halt_routes),
+    ):
         app.include_router(routes.router)
     handlers.install(app)
 
@@ -170,6 +201,7 @@ def _take_up(parts: _Parts, services: Services, sockets: Sockets, settings: Sett
     check_budgets(settings, parts.venues)
     for name, limiter in services.limiters.items():
         limiter.take_up(account_terms(settings, name))
+    services.risk.take_up(settings)
     services.accounts.take_up(_accounts(opened, services.limiters))
     services.clients.take_up(settings)
     sockets.clients_changed()
@@ -221,14 +253,66 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, backgroun
     held = Accounts(_accounts(parts.opened, limiters))
     journal_max = MAX_LENGTH if settings.archive.directory is None else UNCUT
     records = {name: Records(store, name, journal_max=journal_max) for name in opened}
-    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders)
+    risk = Risk(settings, ReferencePrices(feeds.hub, opened), Ledger(store))
+    halts = Halts(
+        store,
+        list(opened),
+        replica=replica,
+        desk_of=risk.desk_of,
+        redis_time_ms={name: clock.redis_time_ms for name, clock in clocks.items()},
+    )
+    reserving = Reserving(risk, records, found)
+    settling = Settling(records=records, markets=found, clocks=clocks, settings=settings.orders, ended=reserving.ended)
     finding = Finding(accounts=held, markets=found, records=records, settling=settling, identities=parts.identities)
-    cancelling = Cancelling(markets=found, records=records, finding=finding, settling=settling)
+    in_flight, waits = InFlight(), Waits()
+    cancelling = Cancelling(
+        markets=found,
+        records=records,
+        finding=finding,
+        settling=settling,
+        calling_off=CallingOff(settling, waits),
+    )
+    cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
+    halt_cancels = HaltCancels(halts, records, cancelling)
     withdrawing = Withdrawing(
         accounts=held, store=store, records=records, clocks=clocks, cancelling=cancelling, settling=settling
     )
     switches = {name: DeadManSwitches(store, name) for name in opened}
-    in_flight = InFlight()
+    sending = Sending(
+        records=records,
+        clocks=clocks,
+        settling=settling,
+        withdrawing=withdrawing,
+        reserving=reserving,
+        halts=halts,
+        settings=settings.orders,
+        waits=waits,
+    )
+    placing = Placing(
+        accounts=held,
+        markets=found,
+        records=records,
+        clocks=clocks,
+        sending=sending,
+        risk=risk,
+        halts=halts,
+        identities=parts.identities,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
+    amending = Amending(
+        markets=found,
+        records=records,
+        clocks=clocks,
+        finding=finding,
+        settling=settling,
+        placing=placing,
+        replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+        risk=risk,
+        halts=halts,
+        settings=settings.orders,
+        in_flight=in_flight,
+    )
     stack.push_async_callback(background.stop)
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
@@ -240,7 +324,9 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, backgroun
         settling=settling,
         replica=replica,
         lag_ms=settings.orders.clock_error_ms + settings.orders.history_lag_ms,
+        also=(reserving.repair, halt_cancels.go_on),
     )
+    background.start("halts", halts.run())
     background.start(_TENDING, tending.run())
     dead_man = DeadMan(
         store=store, switches=switches, records=records, identities=parts.identities, withdrawing=withdrawing
@@ -269,22 +355,35 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, backgroun
         accounts=held,
         clients=parts.clients,
         tokens=parts.tokens,
-        placing=Placing(
+        placing=placing,
+        finding=finding,
+        cancelling=cancelling,
+        cancelling_all=CancellingAll(
             accounts=held,
             markets=found,
             records=records,
-            clocks=clocks,
-            sending=Sending(
-                records=records, clocks=clocks, settling=settling, withdrawing=withdrawing, settings=settings.orders
-            ),
             identities=parts.identities,
-            settings=settings.orders,
+            settling=settling,
+            cancelling_many=cancelling_many,
+        ),
+        amending=amending,
+        batching=Batching(
+            accounts=held,
+            finding=finding,
+            placing=placing,
+            sending=sending,
+            sending_many=SendingMany(
+                records=records, clocks=clocks, sending=sending, halts=halts, settings=settings.orders
+            ),
+            cancelling_many=cancelling_many,
+            amending=amending,
             in_flight=in_flight,
         ),
-        finding=finding,
-        cancelling=cancelling,
         switches=switches,
         settling=settling,
+        risk=risk,
+        halts=halts,
+        halt_cancels=halt_cancels,
         in_flight=in_flight,
         feeds=feeds,
         market_reads=MarketReads(feeds.hub, opened),

@@ -12,13 +12,19 @@ from gateway.feeds import MarketFeeds
 from gateway.journal import Journals
 from gateway.limiter import Limiter, Throttle
 from gateway.market_reads import MarketReads
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
+from gateway.orders.halt_cancels import HaltCancels
 from gateway.orders.in_flight import InFlight
 from gateway.orders.placing import Placing
 from gateway.orders.settling import Settling
 from gateway.reference import Markets
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
 from gateway.settings import Settings
 from gateway.store.client import Store
 
@@ -53,7 +59,13 @@ class Services:
     finding: Finding
     cancelling: Cancelling
     switches: Mapping[VenueName, DeadManSwitches]
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     settling: Settling
+    risk: Risk
+    halts: Halts
+    halt_cancels: HaltCancels
     in_flight: InFlight
     feeds: MarketFeeds
     market_reads: MarketReads

@@ -6,22 +6,26 @@ the file: it names the file or the variable that holds them.
 
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.addresses import parse_entry
+from gateway.numbers import GRAMMAR, parse_decimal
 from gateway.public_key import public_key_bytes
 
 ENV_PREFIX = "CROSSGATE_"
@@ -43,6 +47,17 @@ def _check_entry(entry: str) -> str:
     return entry
 
 
+_AMOUNT_MAX = Decimal(10**11)
+"""What a limit may be at most: in units of 10^-4 it is still exact where Redis' scripts compare it."""
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(parse_decimal),
+    Field(ge=0, le=_AMOUNT_MAX),
+    WithJsonSchema({"type": "string", "pattern": GRAMMAR}),
+]
+"""A decimal, written as a string: YAML would make a float of it."""
+
 AddressEntries = tuple[Annotated[str, AfterValidator(_check_entry)], ...]
 
 
@@ -59,6 +74,7 @@ class Scope(StrEnum):
     TRADE = "trade"
     CANCEL = "cancel"
     ADMIN = "admin"
+    RISK = "risk"
 
 
 class AccountAccess(StrEnum):
@@ -162,6 +178,43 @@ class LimitOverride(_Section):
     period_ms: int = Field(ge=10)
 
 
+class OrderRate(_Section):
+    count: int = Field(ge=0, le=10_000)
+    period_ms: int = Field(ge=100, le=3_600_000)
+
+
+class LimitSettings(_Section):
+    """What orders may be at most; a limit that is left out does not limit."""
+
+    max_quantity: Amount | None = None
+    """Of one order, in base units."""
+    max_notional: Amount | None = None
+    """Of one order, in quote units."""
+    max_open_orders: int | None = Field(default=None, ge=0, le=100_000)
+    daily_notional: Amount | None = None
+    """What was traded this UTC day and what may still trade, in quote units."""
+    price_band: Annotated[Amount, Field(gt=0, le=1)] | None = None
+    """How far from the market's price an order may buy above or sell below it: "0.05" is five percent."""
+    order_rate: OrderRate | None = None
+    allowed_symbols: frozenset[str] | None = None
+    """The only markets it may trade, by our symbols or the venues'."""
+
+
+class DeskConfig(_Section):
+    limits: LimitSettings = LimitSettings()
+
+
+class MarketConfig(_Section):
+    limits: LimitSettings = LimitSettings()
+
+
+def _named_desks(desks: Any) -> Any:
+    """Desks without settings of their own may be a list of names."""
+    if isinstance(desks, list) and all(isinstance(name, str) for name in desks):
+        return {name: {} for name in desks}
+    return desks
+
+
 class VenueConfig(_Section):
     adapter: Name | None = None
     """Which adapter speaks to it; by default the one of the same name."""
@@ -175,6 +228,8 @@ class VenueConfig(_Section):
     """The part of its limits by address that is left to others behind the same address."""
     pace: dict[str, Annotated[int, Field(ge=2, le=100)]] = {}
     """By rule: into how many equal parts of its period the limit is spread."""
+    markets: dict[str, MarketConfig] = {}
+    """By symbol, ours or the venue's."""
 
     @model_validator(mode="after")
     def _both_urls(self) -> Self:
@@ -192,6 +247,7 @@ class AccountConfig(_Section):
     """Which of the venue's tiers it is in, where the venue has any: its limits grow with it."""
     foreign_budget: Share = 0
     """The part of its own limits that is left to others who use the same account."""
+    limits: LimitSettings = LimitSettings()
 
 
 class ProfileConfig(_Section):
@@ -218,6 +274,7 @@ class ClientConfig(_Section):
     """Turns at a venue's budget that it gets for each turn of a client of weight 1."""
     max_share: MaxShare | None = None
     """The most of any limit that its calls, cancels apart, may have in use."""
+    limits: LimitSettings = LimitSettings()
 
     @model_validator(mode="after")
     def _can_get_in(self) -> Self:
@@ -295,7 +352,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     venues: dict[Name, VenueConfig] = Field(min_length=1)
     accounts: dict[Name, AccountConfig] = {}
-    desks: frozenset[Name] = frozenset()
+    desks: Annotated[dict[Name, DeskConfig], BeforeValidator(_named_desks)] = {}
     profiles: dict[Name, ProfileConfig] = {}
     clients: dict[Name, ClientConfig] = {}
     limiter: LimiterConfig = LimiterConfig()

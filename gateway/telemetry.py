@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from prometheus_client import Info, start_http_server
 
-from gateway import __version__, tracing
+from gateway import __version__, about, tracing
 from gateway.config_file import ConfigError
 from gateway.settings import LogSettings, ServerSettings, TelemetrySettings
 
@@ -27,6 +27,7 @@ def set_up_logs(settings: LogSettings) -> None:
     """Send every log line of this process through one formatter to stdout."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        about.merge,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -110,13 +110,14 @@ async def public_reader(request: Request, the: TheServices, request_context: The
 Reader = Annotated[Client, Depends(may(Scope.READ))]
 Trader = Annotated[Client, Depends(may(Scope.TRADE))]
 Canceller = Annotated[Client, Depends(may(Scope.CANCEL))]
+RiskOfficer = Annotated[Client, Depends(may(Scope.RISK))]
 PublicReader = Annotated[PublicCaller, Depends(public_reader)]
 
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]
 PageLimit = Annotated[int, Query(ge=1, le=100)]
 
 
-def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+def json_body(model: type[Model], *, max_bytes: int = BODY_MAX_BYTES) -> Callable[[Request], Awaitable[Model]]:
     """A dependency: the request's JSON body as `model`; see `openapi_body` for its documentation."""
 
     async def read(request: Request) -> Model:
@@ -125,7 +126,7 @@ def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
             raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json")
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding")
-        return parse_body(model, await _read_bounded(request))
+        return parse_body(model, await _read_bounded(request, max_bytes))
 
     return read
 
@@ -136,15 +137,15 @@ def openapi_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-async def _read_bounded(request: Request) -> bytes:
-    too_large = Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is larger than {BODY_MAX_BYTES} bytes")
+async def _read_bounded(request: Request, max_bytes: int) -> bytes:
+    too_large = Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is larger than {max_bytes} bytes")
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or len(length) > 9 or int(length) > BODY_MAX_BYTES:
+    if not length.isdecimal() or len(length) > 9 or int(length) > max_bytes:
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_MAX_BYTES:
+        if len(body) > max_bytes:
             raise too_large
     return bytes(body)
 

@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
+from gateway.api.batch_bodies import AmendOrder, BatchRequest, CancelAllRequest
+from gateway.api.halt_bodies import HaltRequest
 from gateway.api.limits import PlanRequest
 from gateway.api.order_bodies import PlaceOrder
 from gateway.api.routes.auth import TokenRequest
 from gateway.api.routes.cancel_after import CancelAfter
 
-_BODIES = (PlaceOrder, PlanRequest, TokenRequest, CancelAfter)
+_BODIES = (AmendOrder, BatchRequest, CancelAfter, CancelAllRequest, HaltRequest, PlaceOrder, PlanRequest, TokenRequest)
 
 
 def install(app: FastAPI) -> None:

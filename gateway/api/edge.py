@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import tracing
+from gateway import about, tracing
 from gateway.addresses import AllowList, client_address
 from gateway.api import metrics
 from gateway.api.context import BudgetView, RequestContext, now_ms
@@ -58,6 +58,7 @@ class Edge:
         scope.setdefault("state", {})["context"] = context
         # A request is a task of its own, and so is its context; one that was pipelined has that of the one before it.
         structlog.contextvars.clear_contextvars()
+        about.begin()
         structlog.contextvars.bind_contextvars(request_id=context.request_id)
         _bind_client(context)
         if scope["type"] == "http":

@@ -18,7 +18,7 @@ from gateway.api.bodies import Body, Number, Plain, Shape, TimeMs
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.journaling import JournaledFill
 from gateway.orders.new_order import NewOrder
-from gateway.orders.record import OrderRecord, State
+from gateway.orders.record import Amend, OrderRecord, State
 
 ClientOrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -35,8 +35,9 @@ _UNSUPPORTED = {
 """Members of the contract that are supported at no venue, and what to do instead."""
 
 
-class PlaceOrder(Body):
-    account: Annotated[str, _NAME]
+class OrderMembers(Body):
+    """All of an order but whose it is."""
+
     symbol: Annotated[str, _NAME]
     side: Annotated[Side, _ENUM]
     type: Annotated[OrderType, _ENUM]
@@ -73,7 +74,9 @@ class PlaceOrder(Body):
     take_profit: Any = None
     stop_loss: Any = None
 
-    def to_order(self, *, client_order_id_required: bool, new_id: str, max_wait_s: float | None) -> NewOrder:
+    def to_order(
+        self, account: str, *, client_order_id_required: bool, new_id: str, max_wait_s: float | None
+    ) -> NewOrder:
         """The order it asks for.
 
         Raises `Refusal` for a member that no venue supports, or a missing client_order_id.
@@ -89,7 +92,7 @@ class PlaceOrder(Body):
                 outcome=Outcome.NOT_SENT,
             )
         return NewOrder(
-            account=AccountName(self.account),
+            account=AccountName(account),
             symbol=self.symbol,
             side=self.side,
             type=self.type,
@@ -114,6 +117,10 @@ class PlaceOrder(Body):
             valid_until_ms=self.valid_until,
             max_wait_s=max_wait_s if self.max_wait_ms is None else self.max_wait_ms / 1000,
         )
+
+
+class PlaceOrder(OrderMembers):
+    account: Annotated[str, _NAME]
 
 
 def _unsupported(field: str, instead: str) -> Refusal:
@@ -188,6 +195,18 @@ class CancelProgress(Shape):
     at: int | None
 
 
+class AmendProgress(Shape):
+    """The latest amend, and how far it got: requested, unknown, done or failed."""
+
+    state: str
+    at: int
+    price: Plain | None
+    quantity: Plain | None
+    client_operation_id: str | None
+    reason: str | None
+    """Why it failed, in the venue's words."""
+
+
 class Order(Shape):
     order_id: str
     client_order_id: str | None
@@ -227,6 +246,9 @@ class Order(Shape):
     fee_asset: str | None
     unknown: UnknownState | None
     cancel: CancelProgress | None
+    amend: AmendProgress | None
+    replaced_by: str | None
+    """The order that stands for this one, where an amend was a cancel and a new order."""
     labels: list[str]
     valid_until: int
     created_at: int
@@ -235,7 +257,7 @@ class Order(Shape):
     @classmethod
     def of(cls, record: OrderRecord, *, settles_by_ms: int) -> Self:
         intent, result, options = record.intent, record.result, record.intent.options
-        remaining = None if intent.quantity is None else intent.quantity - result.filled_quantity
+        remaining = None if record.quantity is None else record.quantity - result.filled_quantity
         is_unknown = record.state is State.UNKNOWN
         return cls(
             order_id=intent.order_id,
@@ -247,9 +269,9 @@ class Order(Shape):
             client=intent.owner,
             side=intent.side,
             type=intent.type,
-            quantity=intent.quantity,
+            quantity=record.quantity,
             quote_quantity=intent.quote_quantity,
-            price=intent.price,
+            price=record.price,
             time_in_force=intent.time_in_force,
             reduce_only=intent.reduce_only,
             self_trade_prevention=intent.self_trade_prevention,
@@ -274,11 +296,24 @@ class Order(Shape):
             if is_unknown
             else None,
             cancel=None if result.cancel is None else CancelProgress(state=result.cancel, at=result.cancel_ms),
+            amend=None if result.amend is None else _amend_progress(result.amend),
+            replaced_by=None if result.amend is None else result.amend.replaced_by,
             labels=list(intent.labels),
             valid_until=intent.valid_until_ms,
             created_at=record.created_ms,
             updated_at=record.updated_ms,
         )
+
+
+def _amend_progress(amend: Amend) -> AmendProgress:
+    return AmendProgress(
+        state=amend.state,
+        at=amend.at_ms,
+        price=amend.price,
+        quantity=amend.quantity,
+        client_operation_id=amend.operation_id,
+        reason=None if amend.refusal is None else amend.refusal.message,
+    )
 
 
 _STAGES = {

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """The position in one market is another now."""
     BALANCE = "balance"
     """What is held of one asset is another now."""
+    HALT = "halt"
+    """A halt that concerns the account was set or lifted; its owner is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 -- where the units are not there or the order must not leave. Safe to run twice: what is sent is not spent for again.
 --
 -- `admit(keys, args)`
--- keys  those of `spend`, those of `claim`
--- args  those of `spend`, for one call; those of `claim`; then 1 venue clock minus Redis clock, ms · 2 window ms
---       · 3 lease ms from the send · 4 how many of the keys are `spend`'s
+-- keys  those of `spend`, the halts, those of `claim`
+-- args  those of `spend`, for one call; those of `claim`; those of `begin_send` for the order, without what `claim`
+--       knows of it (nonce, order id, valid_until); how many these are; how many of the keys are `spend`'s
 -- Answer  {`claim`'s, `begin_send`'s or nothing, `spend`'s or nothing}
 
 local function admit(keys, args)
-  local count = tonumber(args[#args])
-  local first = 15 + 6 * (count - 1)
-  local claim_keys, claim_args = { unpack(keys, count + 1) }, { unpack(args, first + 1, #args - 4) }
+  local count, of_send = tonumber(args[#args]), tonumber(args[#args - 1])
+  local first, last = 15 + 6 * (count - 1), #args - 2 - of_send
+  local claim_keys, claim_args = { unpack(keys, count + 2) }, { unpack(args, first + 1, last) }
   local claimed = claim(claim_keys, claim_args)
   if claimed[1] ~= "claimed" then
     return { claimed, false, false }
@@ -21,12 +21,13 @@ local function admit(keys, args)
       order = claim_keys[i - 2]
     end
   end
-  local send_keys = { order, claim_keys[2] }
-  local send_args = { claim_args[1], claimed[2], claim_args[4], args[#args - 3], args[#args - 2], args[#args - 1] }
-  local answer, version = standing(send_keys, send_args)
+  local send_keys = { claim_keys[2], keys[count + 1], order }
+  local send_args = { args[last + 1], args[last + 2], args[last + 3], args[last + 4],
+    claim_args[1], claimed[2], claim_args[4], unpack(args, last + 5, #args - 2) }
+  local answer, version = standing(send_keys, send_args, 1)
   if answer then
     return { claimed, answer, false }
   end
   local spent = spend({ unpack(keys, 1, count) }, args)
-  return { claimed, spent[1] == 1 and fix_send_time(send_keys, send_args, version) or false, spent }
+  return { claimed, spent[1] == 1 and fix_send_time(send_keys, send_args, 1, version) or false, spent }
 end

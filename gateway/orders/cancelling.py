@@ -11,6 +11,7 @@ from gateway.accounts import Account
 from gateway.auth.grants import Client
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.finding import Finding, order_not_found
 from gateway.orders.identity import OrderIdentity
 from gateway.orders.record import OrderRecord, State, from_venue
@@ -36,11 +37,20 @@ class NotCancellable(Exception):
 class Cancelling:
     """Cancels orders at their venues."""
 
-    def __init__(self, *, markets: Markets, records: Mapping[VenueName, Records], finding: Finding, settling: Settling):
+    def __init__(
+        self,
+        *,
+        markets: Markets,
+        records: Mapping[VenueName, Records],
+        finding: Finding,
+        settling: Settling,
+        calling_off: CallingOff,
+    ):
         self._markets = markets
         self._records = records
         self._finding = finding
         self._settling = settling
+        self._calling_off = calling_off
 
     async def cancel(self, client: Client, order_id: str, *, max_wait_s: float | None = None) -> OrderRecord:
         """Cancel the order at the venue; safe to repeat.
@@ -53,11 +63,13 @@ class Cancelling:
         records = self._records[identity.venue]
         try:
             record = await records.get(order_id)
+            if record is not None:
+                record = await self._calling_off.call_off(record)
         except StoreUnavailable as error:
             _log.warning("cancel_without_store", order_id=order_id, error=str(error))
             record = None
         if record is not None and record.state is State.DONE:
-            return self._cancelled_or_refuse(record)
+            return cancelled_or_refuse(record)
         try:
             order = await account.trading.cancel(
                 market, identity.venue_client_id, account.throttle(client.name, max_wait_s)
@@ -72,7 +84,7 @@ class Cancelling:
             raise write_refusal(error) from error
         record = await self._taken(record or _without_store(identity, order_id, order), order)
         _log.info("order_cancelled", order_id=order_id, account=account.name, client=client.name, state=record.state)
-        return self._cancelled_or_refuse(record) if record.state is State.DONE else record
+        return cancelled_or_refuse(record) if record.state is State.DONE else record
 
     async def at_venue(self, account: Account, record: OrderRecord, throttle: Throttle) -> OrderRecord:
         """Cancel an order that shall end, whoever's it is; safe to repeat.
@@ -99,13 +111,14 @@ class Cancelling:
         except (VenueError, Refusal) as error:
             # The cancel itself has had its answer: that no such order rests.
             _log.info("order_not_compared", order_id=record.intent.order_id, error=str(error))
-        return self._cancelled_or_refuse(record)
+        return cancelled_or_refuse(record)
 
-    @staticmethod
-    def _cancelled_or_refuse(record: OrderRecord) -> OrderRecord:
-        if record.state is State.DONE and record.result.status is OrderStatus.CANCELLED:
-            return record
-        raise NotCancellable(record)
+
+def cancelled_or_refuse(record: OrderRecord) -> OrderRecord:
+    """The record of an order that has ended cancelled; raises `NotCancellable` for any other."""
+    if record.state is State.DONE and record.result.status is OrderStatus.CANCELLED:
+        return record
+    raise NotCancellable(record)
 
 
 def _without_store(identity: OrderIdentity, order_id: str, order: VenueOrder | None) -> OrderRecord:

@@ -14,6 +14,7 @@ from gateway.clock import VenueClock
 from gateway.limiter import Grant, Passage
 from gateway.orders.record import Intent
 from gateway.orders.records import Claim, Records
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 
 
@@ -28,12 +29,11 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What came of it; `admitted` is None where the long way is left to go."""
+class Answer:
+    """What came of a claim; `admitted` is None where the long way is left to go."""
 
     claim: Claim
     order_id: str
-    nonce: str
     admitted: Admitted | None = None
 
 
@@ -45,30 +45,49 @@ class Claiming:
         *,
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
+        halts: Halts,
         settings: OrderSettings,
     ):
         self._records = records
         self._clocks = clocks
+        self._halts = halts
         self._settings = settings
 
     async def claim(
-        self, account: Account, candidates: Sequence[Intent], *, nonce: str, content: bytes, lease_ms: int
-    ) -> Claimed:
-        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`."""
-        # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
-        claimed = await self._claim(account, candidates[:1], nonce, content, lease_ms)
-        if claimed.claim is Claim.FULL and len(candidates) > 1:
-            claimed = await self._claim(account, candidates[1:], nonce, content, lease_ms)
-        return claimed
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        *,
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        may_admit: bool,
+    ) -> Answer:
+        """Claim the id for `lease_ms`, which must cover the wait for leave. Raises `StoreUnavailable`.
 
-    async def _claim(
-        self, account: Account, candidates: Sequence[Intent], nonce: str, content: bytes, lease_ms: int
-    ) -> Claimed:
-        passage = account.passage(candidates[0].owner)
+        `may_admit` False takes the long way: something has to be written down between claim and leave.
+        """
+        # Hardly ever is the first one's id at the venue taken, so the others are not sent along.
+        answer = await self._claim(account, candidates[:1], nonce, content, lease_ms, may_admit=may_admit)
+        if answer.claim is Claim.FULL and len(candidates) > 1:
+            answer = await self._claim(account, candidates[1:], nonce, content, lease_ms, may_admit=may_admit)
+        return answer
+
+    async def _claim(  # private to this class
+        self,
+        account: Account,
+        candidates: Sequence[Intent],
+        nonce: str,
+        content: bytes,
+        lease_ms: int,
+        *,
+        may_admit: bool,
+    ) -> Answer:
+        passage = account.passage(candidates[0].owner) if may_admit else None
         if passage is None:
             records = self._records[account.venue.name]
             claim, order_id = await records.claim(candidates, nonce=nonce, content=content, lease_ms=lease_ms)
-            return Claimed(claim, order_id, nonce)
+            return Answer(claim, order_id)
         return await self._admit(account, candidates, passage, nonce, content, lease_ms)
 
     async def _admit(  # noqa: PLR0917  # private to this class
@@ -79,7 +98,7 @@ class Claiming:
         nonce: str,
         content: bytes,
         lease_ms: int,
-    ) -> Claimed:
+    ) -> Answer:
         window_ms = send_window_ms(account, self._settings)
         admission = await self._records[account.venue.name].admit(
             candidates,
@@ -90,14 +109,17 @@ class Claiming:
             clock_difference_ms=self._clocks[account.venue.name].venue_minus_redis_ms,
             window_ms=window_ms,
             lease_ms=self._settings.claim_lease_ms,
+            halt_fields=self._halts.fields_of(
+                candidates[0].venue, candidates[0].account, candidates[0].owner, candidates[0].symbol
+            ),
         )
         grant = passage.answered(admission.spent) if admission.spent is not None else None
         leave = admission.leave
         if grant is None or leave is None or leave.send_ms is None:
-            return Claimed(admission.claim, admission.order_id, nonce)
+            return Answer(admission.claim, admission.order_id)
         send_time = SendTime(leave.send_ms, window_ms)
         admitted = Admitted(passage.call, grant, send_time, leave.version)
-        return Claimed(admission.claim, admission.order_id, nonce, admitted)
+        return Answer(admission.claim, admission.order_id, admitted)
 
 
 def send_window_ms(account: Account, settings: OrderSettings) -> int:

@@ -55,7 +55,7 @@ class Finding:
         record = await self._record(identity.venue, order_id)
         if record is None:
             raise order_not_found(order_id)
-        return await self._refreshed(account, record, client)
+        return await self.refreshed(account, record, client)
 
     async def by_client_order_id(
         self, client: Client, account_name: str, client_order_id: str, *, owner: str | None = None
@@ -137,12 +137,23 @@ class Finding:
         mine = [one for one in ids if (who := self._identities.read(one)) and client.sees(account.name, who.owner)]
         return [one for one in await asyncio.gather(*(records.get(order_id) for order_id in mine)) if one is not None]
 
-    async def _refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:
+    async def record(self, client: Client, order_id: str) -> OrderRecord | None:
+        """The record as it stands; None where the store cannot be asked, or has none. Raises `Refusal`."""
+        identity, _ = self.find(client, order_id)
+        try:
+            return await self._records[identity.venue].get(order_id)
+        except StoreUnavailable as error:
+            _log.warning("order_not_read", order_id=order_id, error=str(error))
+            return None
+
+    async def refreshed(self, account: Account, record: OrderRecord, client: Client) -> tuple[OrderRecord, bool]:
+        """The order, compared with the venue if it still can change, and whether it was compared just now."""
         if record.state is not State.LIVE:
             # An unknown one is looked for by the sweep; bots that keep asking must not use up what that needs.
             return record, record.state is State.DONE
         try:
             market = self._markets.get(account.venue.name, record.intent.symbol)
+            asked_ms = self._settling.venue_time_ms(account)
             try:
                 order = await account.trading.order(
                     market, record.intent.venue_client_id, account.throttle(client.name, client.max_wait_s)
@@ -152,7 +163,7 @@ class Finding:
                     account, [record], account.throttle(client.name, client.max_wait_s)
                 )
             else:
-                record = await self._settling.seen(record, order, "order query")
+                record = await self._settling.seen(record, order, "order query", asked_ms=asked_ms)
         except (VenueError, Refusal) as error:
             _log.info("order_not_compared", order_id=record.intent.order_id, error=str(error))
             return record, False

@@ -112,6 +112,8 @@ def _spell_out(venue: VenueName, entry: Entry) -> dict[str, Any] | None:
                 "created_ms": record.created_ms,
                 "send_ms": record.send_ms,
                 **_named(record.result),
+                "price": _spelled(record.price),
+                "quantity": _spelled(record.quantity),
             }
         case Kind.FILL:
             told = decode_fill(entry)

@@ -6,7 +6,8 @@ Rules:
   told late.
 - Only positive evidence (the venue shows the order) or its definite no settles a *sent* or *unknown* order; a failure
   to find it does not, unless `absent` proves it.
-- What has been filled never shrinks: sources lag, and an older view adds nothing.
+- What has been filled never shrinks: sources lag, and an older view adds nothing. Price and quantity change by amends
+  alone (`amendment`).
 """
 
 from dataclasses import replace
@@ -14,12 +15,15 @@ from decimal import Decimal
 
 from adapters.models import Fill, OrderStatus, VenueOrder
 from gateway.numbers import EXACT
+from gateway.orders import amendment
 from gateway.orders.record import CancelState, OrderRecord, RefusalRecord, State
 
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 _LOOK_MARGIN_MS, _LOOK_MIN_MS, _LOOK_MAX_MS = 50, 250, 30_000
 
+CALLED_OFF = "CANCELLED_BEFORE_SENDING"
+"""Reason of an order that was cancelled while it still waited to be sent."""
 NOT_PLACED = "NOT_PLACED"
 """Reason of an order that was looked for, late enough and everywhere, and is not at the venue."""
 
@@ -34,7 +38,7 @@ def seen(record: OrderRecord, order: VenueOrder, *, source: str) -> OrderRecord:
     final = order.status in FINAL
     was_unknown = record.state is State.UNKNOWN
     cancelled = result.cancel is not None and order.status is OrderStatus.CANCELLED
-    return record.with_result(
+    following = record.with_result(
         State.DONE if final else State.LIVE,
         replace(
             result,
@@ -48,6 +52,7 @@ def seen(record: OrderRecord, order: VenueOrder, *, source: str) -> OrderRecord:
             cancel=CancelState.DONE if cancelled else result.cancel,
         ),
     )
+    return amendment.ended(following, order) if final else following
 
 
 def refused(record: OrderRecord, refusal: RefusalRecord | None, *, reason: str) -> OrderRecord:
@@ -71,6 +76,16 @@ def not_sent(record: OrderRecord) -> OrderRecord:
     if not record.is_running:
         return record
     return record.with_result(State.NOT_SENT, record.result)
+
+
+def called_off(record: OrderRecord, *, now_ms: int) -> OrderRecord:
+    """It is cancelled while it waits to be sent; whoever holds its claim finds that it may not be sent any more."""
+    if record.state is not State.CLAIMED:
+        return record
+    result = replace(
+        record.result, status=OrderStatus.CANCELLED, reason=CALLED_OFF, cancel=CancelState.DONE, cancel_ms=now_ms
+    )
+    return record.with_result(State.DONE, result)
 
 
 def taken_over(record: OrderRecord, *, now_ms: int) -> OrderRecord:

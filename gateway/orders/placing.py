@@ -19,7 +19,8 @@ from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
-from gateway.orders.claiming import Claimed, Claiming
+from gateway.orders.claimed import Claimed
+from gateway.orders.claiming import Claiming
 from gateway.orders.identity import Identities, OrderIdentity
 from gateway.orders.in_flight import InFlight
 from gateway.orders.new_order import NewOrder, check
@@ -27,6 +28,8 @@ from gateway.orders.record import Intent, OrderRecord
 from gateway.orders.records import Claim, Records
 from gateway.orders.sending import Sending, clock_refusal, order_request, valid_until_passed, wait_s
 from gateway.reference import Markets
+from gateway.risk.gate import Exposure, Risk
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -42,6 +45,14 @@ class Placed:
     """False: this client_order_id was accepted before, and nothing was sent now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The id was claimed before with the same content; somebody may still be at work on the order."""
+
+    records: Records
+    order_id: str
+
+
 class Placing:
     """Places the orders of all accounts."""
 
@@ -53,6 +64,8 @@ class Placing:
         records: Mapping[VenueName, Records],
         clocks: Mapping[VenueName, VenueClock],
         sending: Sending,
+        risk: Risk,
+        halts: Halts,
         identities: Identities,
         settings: OrderSettings,
         in_flight: InFlight,
@@ -62,10 +75,12 @@ class Placing:
         self._records = records
         self._clocks = clocks
         self._sending = sending
+        self._risk = risk
+        self._halts = halts
         self._identities = identities
         self._settings = settings
         self._in_flight = in_flight
-        self._claiming = Claiming(records=records, clocks=clocks, settings=settings)
+        self._claiming = Claiming(records=records, clocks=clocks, halts=halts, settings=settings)
 
     def check(self, client: Client, order: NewOrder) -> tuple[Account, Market, tuple[Intent, ...]]:
         """Everything that can be found wrong without asking anybody; answers with the intent under each salt."""
@@ -87,6 +102,27 @@ class Placing:
             raise write_refusal(error) from error
         return account, market, intents
 
+    async def check_alone(self, client: Client, order: NewOrder) -> None:
+        """Everything that forbids the order whatever else is open; sends and reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        await self._admissible(client, account, market, order)
+
+    async def validate(self, client: Client, order: NewOrder) -> None:
+        """Everything but sending; reserves nothing. Raises `Refusal`."""
+        account, market, _ = self.check(client, order)
+        exposure = await self._admissible(client, account, market, order)
+        try:
+            await self._risk.would_fit(exposure, account.venue.name, account.name)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+
+    async def _admissible(self, client: Client, account: Account, market: Market, order: NewOrder) -> Exposure:
+        """What the order counts as, if neither a halt nor a limit on it alone forbids it."""
+        self._halts.check_order(
+            market.venue, account.name, client.name, market.symbol, is_reduce_only=order.reduce_only
+        )
+        return await self._risk.check(client.name, account.name, market, order)
+
     async def place(self, client: Client, order: NewOrder) -> Placed:
         """Place the order, or say what became of it if this client_order_id was accepted before.
 
@@ -94,50 +130,65 @@ class Placing:
         `not_sent` leaves the id free.
         """
         tracing.note(client_order_id=order.client_order_id)
-        try:
-            account, market, intents = self.check(client, order)
-            if not self._clocks[account.venue.name].is_measured:
-                raise clock_refusal(account.venue.name)
-        except Refusal:
-            if (accepted := await self._accepted_before(client, order)) is not None:
-                return accepted
-            raise
-        content = order.content_hash(market)
         while True:
-            # Shielded: from here on the order is seen through, whoever waits for it.
-            task = self._in_flight.start(self._claim_and_send(account, market, order, intents, content))
-            result = await asyncio.shield(task)
-            if isinstance(result, OrderRecord):
-                return Placed(result, is_new=True)
-            if result.claim is not Claim.EXISTS:
-                raise _claim_refusal(result.claim, order)
+            # Shielded: from its claim on the order is seen through, whoever waits for it.
+            placed = await asyncio.shield(self._in_flight.start(self._claim_and_send(client, order)))
+            if isinstance(placed, Placed):
+                return placed
             try:
-                record = await self._when_settled(self._records[account.venue.name], result.order_id)
+                record = await self._when_settled(placed.records, placed.order_id)
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
             if record is not None:  # else it was never sent after all, and the id is free
                 return Placed(record, is_new=False)
 
-    async def _claim_and_send(
-        self, account: Account, market: Market, order: NewOrder, intents: tuple[Intent, ...], content: bytes
-    ) -> OrderRecord | Claimed:
-        """The order, seen through; what came of its claim, if that is not ours."""
+    async def claim(self, client: Client, order: NewOrder, *, may_admit: bool = False) -> "Claimed | Accepted | Placed":
+        """Claim the order's id; whoever does sends it, or its lease lapses.
+
+        With leave to send it, if it `may_admit`. `Placed` if nothing new can be placed now, but it was before. Raises
+        `Refusal` that leaves the id as it is.
+        """
+        try:
+            account, market, intents = self.check(client, order)
+            if not self._clocks[account.venue.name].is_measured:
+                raise clock_refusal(account.venue.name)
+            exposure = await self._admissible(client, account, market, order)
+        except Refusal:
+            if (accepted := await self._accepted_before(client, order)) is not None:
+                return accepted
+            raise
         # A replica that lets the order wait has not died over it.
         now_ms = self._clocks[account.venue.name].redis_time_ms()
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         nonce = secrets.token_hex(8)
         try:
             with tracing.span("order.claim"):
-                claimed = await self._claiming.claim(account, intents, nonce=nonce, content=content, lease_ms=lease_ms)
+                answer = await self._claiming.claim(
+                    account,
+                    intents,
+                    nonce=nonce,
+                    content=order.content_hash(market),
+                    lease_ms=lease_ms,
+                    # What has to be written down between claim and leave takes the long way.
+                    may_admit=may_admit and not exposure.levels and not order.cancel_if_unknown,
+                )
         except StoreUnavailable as error:
             _log.warning("order_not_claimed", account=account.name, error=str(error))
             if error.may_have_run:
                 await self._sending.give_up(intents[0], nonce)
             raise store_refusal(write=True) from error
-        if claimed.claim is not Claim.CLAIMED:
-            return claimed
-        intent = next(intent for intent in intents if intent.order_id == claimed.order_id)
-        return await self._sending.send(account, market, order, intent, claimed)
+        if answer.claim is Claim.EXISTS:
+            return Accepted(self._records[account.venue.name], answer.order_id)
+        if answer.claim is not Claim.CLAIMED:
+            raise _claim_refusal(answer.claim, order)
+        intent = next(intent for intent in intents if intent.order_id == answer.order_id)
+        return Claimed(account, market, order, intent, nonce, exposure, answer.admitted)
+
+    async def _claim_and_send(self, client: Client, order: NewOrder) -> "Accepted | Placed":
+        claimed = await self.claim(client, order, may_admit=True)
+        if isinstance(claimed, Claimed):
+            return Placed(await self._sending.send(claimed), is_new=True)
+        return claimed
 
     async def _accepted_before(self, client: Client, order: NewOrder) -> Placed | None:
         """What became of this id, if it was accepted when the order still could be placed; None if it is free.

@@ -93,6 +93,33 @@ class RefusalRecord:
     venue_code: str | None
 
 
+class AmendState(StrEnum):
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    """Its answer never came; the venue's own order settles it."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """The latest amend of an order; terms that are None stay as they were."""
+
+    price: Decimal | None
+    quantity: Decimal | None
+    state: AmendState
+    at_ms: int
+    operation_id: str | None = None
+    send_ms: int | None = None
+    """Send time it was signed for, in the venue's time; None where the order is cancelled and placed anew."""
+    settles_by_ms: int = 0
+    """From when, in the venue's time, it cannot arrive any more."""
+    refusal: RefusalRecord | None = None
+    new_client_order_id: str | None = None
+    replaced_by: str | None = None
+    """The order that stands for this one now, where the venue cannot amend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How far the order got: replaced as a whole with every step. The journal keeps it by position (`journaling`)."""
@@ -114,6 +141,12 @@ class Result:
     cancel_ms: int | None = None
     fees: tuple[tuple[str, Decimal], ...] = ()
     """What the trades seen so far cost, by asset; negative where they paid a rebate."""
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    """The terms at the venue, where an amend has changed them."""
+    amend: Amend | None = None
+    operations: tuple[str, ...] = ()
+    """Operation ids of amends before the latest; one that comes again is not carried out again."""
 
     @property
     def fee(self) -> tuple[str, Decimal] | None:
@@ -142,6 +175,16 @@ class OrderRecord:
     def is_running(self) -> bool:
         """Some replica is at work on it, or died over it."""
         return self.state in {State.CLAIMED, State.SENT}
+
+    @property
+    def price(self) -> Decimal | None:
+        """As it is at the venue."""
+        return self.intent.price if self.result.price is None else self.result.price
+
+    @property
+    def quantity(self) -> Decimal | None:
+        """As it is at the venue: the total, what is filled included."""
+        return self.intent.quantity if self.result.quantity is None else self.result.quantity
 
     def with_result(self, state: State, result: Result) -> "OrderRecord":
         return replace(self, state=state, result=result)

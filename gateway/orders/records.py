@@ -16,6 +16,8 @@ from gateway.limiter import Passage
 from gateway.limiter.redis_spend import SPENDING
 from gateway.orders.journaling import encode_fill, encode_step
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode, encode
+from gateway.risk import halt
+from gateway.risk.halt import Halt
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.scripts import Script, lua
@@ -24,7 +26,7 @@ from gateway.store.wire import Argument
 KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000
 """How long a finished order's record is kept: 7 days."""
 
-_LUA = lua("gateway.orders", "now.lua", "claim.lua", "begin_send.lua")
+_LUA = lua("gateway.orders", "now.lua", "claim.lua", "halted.lua", "begin_send.lua")
 _CLAIM = Script.calling("claim", _LUA)
 _BEGIN_SEND = Script.calling("begin_send", _LUA)
 ADMITTING = "\n".join((_LUA, lua("gateway.orders", "admit.lua")))
@@ -73,6 +75,12 @@ class SendLeave:
     send_ms: int | None
     version: int
     expired: bool
+    halt: Halt | None = None
+    """What forbids it."""
+
+    def of(self, record: OrderRecord, window_ms: int) -> OrderRecord:
+        """The record as `begin_send` has written it."""
+        return replace(record, state=State.SENT, version=self.version, send_ms=self.send_ms, window_ms=window_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +134,20 @@ class Records:
         clock_difference_ms: int,
         window_ms: int,
         lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> Admission:
         """`claim`, what `passage` asks for, and `begin_send`, each if the one before allows it, as one script.
 
         Safe to repeat with the same nonce, except that the units then are lost until they come back by themselves.
         """
         names, arguments = self._claiming(candidates, nonce, content, claim_lease_ms)
+        beginning: list[Argument] = [
+            clock_difference_ms, window_ms, lease_ms, len(halt_fields), int(candidates[0].reduce_only), *halt_fields,
+        ]  # fmt: skip
         claimed, begun, spent = await self._store.run(
             _ADMIT,
-            [*passage.keys, *names],
-            [*passage.arguments, *arguments, clock_difference_ms, window_ms, lease_ms, len(passage.keys)],
+            [*passage.keys, keys.halts(self._venue), *names],
+            [*passage.arguments, *arguments, *beginning, len(beginning), len(passage.keys)],
         )
         leave = None if begun is None else _leave_of(begun)
         return Admission(*_claim_of(claimed), leave, spent)
@@ -161,15 +173,45 @@ class Records:
         return names, arguments
 
     async def begin_send(
-        self, intent: Intent, *, nonce: str, clock_difference_ms: int, window_ms: int, lease_ms: int
+        self,
+        intent: Intent,
+        *,
+        nonce: str,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+        halt_fields: Sequence[str] = (),
     ) -> SendLeave:
-        """Fix the send time. Safe to repeat with the same nonce: it is the same time."""
-        answer = await self._store.run(
-            _BEGIN_SEND,
-            [keys.order(self._venue, intent.order_id), keys.pending_orders(self._venue, intent.account)],
-            [nonce, intent.order_id, intent.valid_until_ms, clock_difference_ms, window_ms, lease_ms],
+        """Fix the send time, unless a halt under one of `halt_fields` forbids the order.
+
+        Safe to repeat with the same nonce: it is the same time.
+        """
+        [leave] = await self.begin_send_many(
+            [(intent, nonce, halt_fields)],
+            clock_difference_ms=clock_difference_ms,
+            window_ms=window_ms,
+            lease_ms=lease_ms,
         )
-        return _leave_of(answer)
+        return leave
+
+    async def begin_send_many(
+        self,
+        claims: Sequence[tuple[Intent, str, Sequence[str]]],
+        *,
+        clock_difference_ms: int,
+        window_ms: int,
+        lease_ms: int,
+    ) -> list[SendLeave]:
+        """Fix one send time for one client's orders on one account, each with its nonce and its fields of halts.
+
+        Safe to repeat.
+        """
+        names = [keys.pending_orders(self._venue, claims[0][0].account), keys.halts(self._venue)]
+        arguments: list[Argument] = [clock_difference_ms, window_ms, lease_ms, len(claims[0][2])]
+        for intent, nonce, halt_fields in claims:
+            names.append(keys.order(self._venue, intent.order_id))
+            arguments += [nonce, intent.order_id, intent.valid_until_ms, int(intent.reduce_only), *halt_fields]
+        return [_leave_of(answer) for answer in await self._store.run(_BEGIN_SEND, names, arguments)]
 
     async def write(self, record: OrderRecord, *, look_again_ms: int = 1_000) -> bool:
         """Write the record's next state over the claim and version it was read at; False if somebody was faster."""
@@ -275,6 +317,10 @@ class Records:
         order_id, content = await self._store.command("HMGET", name, "order_id", "content")
         return None if order_id is None else (order_id.decode(), content)
 
+    async def now_ms(self) -> int:
+        """Redis' time, milliseconds since the epoch."""
+        return int((await self._store.time_us()) // 1_000)
+
     async def recent(
         self, account: AccountName, *, count: int, before: Place | None = None, since_ms: int = 0
     ) -> list[Place]:
@@ -302,6 +348,11 @@ class Records:
         resting = self._store.command("ZRANGE", keys.live_orders(self._venue, account), 0, -1)
         return list(dict.fromkeys(order_id.decode() for order_id in [*await pending, *await resting]))
 
+    async def live(self, account: AccountName, *, offset: int, count: int) -> list[str]:
+        """Ids of orders that rest at the venue."""
+        ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
+        return [order_id.decode() for order_id in ids]
+
     async def counts(self, account: AccountName) -> Counts:
         """How many orders have not ended, by how far they are; of the pending ones at most 1,000 are looked at."""
         pending, live = await asyncio.gather(
@@ -326,5 +377,10 @@ def _claim_of(answer: Sequence[bytes]) -> tuple[Claim, str]:
 
 
 def _leave_of(answer: Sequence[Any]) -> SendLeave:
-    said, send_ms, version = answer
-    return SendLeave(int(send_ms) if said == b"send" else None, int(version), said == b"expired")
+    said, what, version = answer
+    return SendLeave(
+        int(what) if said == b"send" else None,
+        int(version),
+        expired=said == b"expired",
+        halt=halt.decode(what) if said == b"halted" else None,
+    )

@@ -12,25 +12,21 @@ from dataclasses import replace
 import structlog
 
 from adapters.contract import BeginSend, SendTime
-from adapters.errors import (
-    DefiniteNo,
-    GrantExpired,
-    InsufficientBalance,
-    NeverSent,
-    VenueError,
-    WouldTake,
-)
+from adapters.errors import DefiniteNo, GrantExpired, InsufficientBalance, NeverSent, VenueError, WouldTake
 from adapters.models import Market, OrderRequest, VenueName, VenueOrder
-from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import Code, Outcome, Refusal, StoreUnavailable
 from gateway.orders import lifecycle, metrics
-from gateway.orders.claiming import Admitted, Claimed, send_window_ms
+from gateway.orders.claimed import Claimed, claimed_record
+from gateway.orders.claiming import send_window_ms
 from gateway.orders.new_order import NewOrder
 from gateway.orders.record import Intent, OrderRecord, RefusalRecord, State
-from gateway.orders.records import Claim, Records
+from gateway.orders.records import Records, SendLeave
+from gateway.orders.reserving import Reserving
 from gateway.orders.settling import Settling, Step, now_ms
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
+from gateway.risk.halts import Halts
 from gateway.settings import OrderSettings
 from gateway.translation import store_refusal, write_refusal
 
@@ -47,75 +43,95 @@ class Sending:
         clocks: Mapping[VenueName, VenueClock],
         settling: Settling,
         withdrawing: Withdrawing,
+        reserving: Reserving,
+        halts: Halts,
         settings: OrderSettings,
+        waits: Waits,
     ):
         self._records = records
         self._clocks = clocks
         self._settling = settling
         self._withdrawing = withdrawing
+        self._reserving = reserving
+        self._halts = halts
         self._settings = settings
+        self._waits = waits
 
-    async def send(
-        self, account: Account, market: Market, order: NewOrder, intent: Intent, claimed: Claimed
-    ) -> OrderRecord:
+    async def send(self, claimed: Claimed) -> OrderRecord:
         """See a claimed order through to whatever can be known of it.
 
-        Raises `Refusal` if it was not sent.
+        Raises `Refusal` if it was not sent, unless that is because it was cancelled.
         """
-        records = self._records[intent.venue]
-        record, admitted = _record_of(intent, claimed), claimed.admitted
+        account, intent, admitted = claimed.account, claimed.intent, claimed.admitted
+        record = claimed.record
         clock = self._clocks[intent.venue]
         window_ms = send_window_ms(account, self._settings)
-        has_begun = False
 
         async def begin_send() -> SendTime:
-            nonlocal record, has_begun
-            if admitted is not None and admitted.grant.is_good and not has_begun:
-                has_begun = True
-                return admitted.send_time
+            nonlocal record
+            if record.state is State.CLAIMED and admitted is not None and admitted.grant.is_good:
+                when = admitted.send_time
+                record = replace(record, state=State.SENT, send_ms=when.timestamp_ms, window_ms=when.window_ms)
+                return when
             if not clock.is_measured:  # it was when the order was claimed, and the wait was long
                 raise clock_refusal(intent.venue)
             try:
-                leave = await records.begin_send(
+                leave = await self._records[intent.venue].begin_send(
                     intent,
                     nonce=claimed.nonce,
                     clock_difference_ms=clock.venue_minus_redis_ms,
                     window_ms=window_ms,
                     lease_ms=self._settings.claim_lease_ms,
+                    halt_fields=self._halts.fields_of(intent.venue, intent.account, intent.owner, intent.symbol),
                 )
             except StoreUnavailable as error:
                 raise store_refusal(write=True) from error
             if leave.send_ms is None:
-                raise valid_until_passed() if leave.expired else _taken_over()
-            record = replace(
-                record,
-                state=State.SENT,
-                version=leave.version,
-                send_ms=leave.send_ms,
-                window_ms=window_ms,
-            )
-            has_begun = True
+                raise held_back(leave, intent.venue)
+            record = leave.of(record, window_ms)
             return SendTime(leave.send_ms, window_ms)
 
-        started = time.perf_counter()
+        started_s = time.perf_counter()
         try:
-            placed = await self._send_once(account, market, order, intent, begin_send=begin_send, admitted=admitted)
+            await self.prepare(claimed)
+            outcome: VenueOrder | Refusal | VenueError = await self._send_once(claimed, begin_send)
         except (Refusal, VenueError) as error:
-            # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
-            if isinstance(error, Refusal | NeverSent) or not has_begun:
-                await self._forget(record)
-                metrics.ORDERS.labels(intent.venue, "not_sent").inc()
-                if isinstance(error, Refusal):
-                    error.outcome = Outcome.NOT_SENT
-                    raise
-                refusal = write_refusal(error)
-                refusal.outcome = Outcome.NOT_SENT
-                raise refusal from error
-            step = _refused_by_venue(error) if isinstance(error, DefiniteNo) else _lost(error)
-        else:
+            outcome = error
+        return await self.conclude(record, outcome, started_s=started_s)
 
-            def step(current: OrderRecord) -> OrderRecord:
-                return lifecycle.seen(current, placed, source="answer")
+    async def prepare(self, claimed: Claimed) -> None:
+        """Write down what has to be known of an order before any byte of it can leave; safe to repeat.
+
+        Raises `Refusal`: it must not be sent.
+        """
+        await self._reserving.reserve(claimed.intent, claimed.nonce, claimed.exposure)
+        if claimed.intent.cancel_if_unknown:
+            try:
+                await self._withdrawing.watch(claimed.intent)
+            except StoreUnavailable as error:
+                raise store_refusal(write=True) from error
+
+    async def conclude(
+        self, record: OrderRecord, outcome: VenueOrder | Refusal | VenueError, *, started_s: float
+    ) -> OrderRecord:
+        """Settle an order by what its send came to; `started_s` by the performance counter.
+
+        Raises `Refusal` if it was not sent, unless that is because it was cancelled.
+        """
+        intent = record.intent
+        if isinstance(outcome, VenueOrder):
+            step = _placed(outcome)
+        # Before begin_send nothing was sent, whatever went wrong: a login that the venue refused, say.
+        elif isinstance(outcome, Refusal | NeverSent) or record.state is State.CLAIMED:
+            left = await self._forget(record)
+            if left.state is State.DONE and left.nonce == record.nonce:
+                return left  # cancelled while it waited
+            metrics.ORDERS.labels(intent.venue, "not_sent").inc()
+            refusal = outcome if isinstance(outcome, Refusal) else write_refusal(outcome)
+            refusal.outcome = Outcome.NOT_SENT
+            raise refusal from (None if refusal is outcome else outcome)
+        else:
+            step = _refused_by_venue(outcome) if isinstance(outcome, DefiniteNo) else _lost(outcome)
 
         settled = await self._settling.take(record, step)
         if intent.cancel_if_unknown:
@@ -126,7 +142,7 @@ class Sending:
                 "order_unknown", order_id=intent.order_id, venue=intent.venue, cause=settled.result.unknown_cause
             )
         metrics.ORDERS.labels(intent.venue, settled.result.status or settled.state).inc()
-        metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started)
+        metrics.SEND_SECONDS.labels(intent.venue).observe(time.perf_counter() - started_s)
         _log.info(
             "order_sent",
             order_id=intent.order_id,
@@ -137,24 +153,16 @@ class Sending:
         )
         return settled
 
-    async def _send_once(
-        self,
-        account: Account,
-        market: Market,
-        order: NewOrder,
-        intent: Intent,
-        *,
-        begin_send: BeginSend,
-        admitted: Admitted | None,
-    ) -> VenueOrder:
-        request = order_request(intent, market)
+    async def _send_once(self, claimed: Claimed, begin_send: BeginSend) -> VenueOrder:
+        account, intent, admitted = claimed.account, claimed.intent, claimed.admitted
+        request = order_request(intent, claimed.market)
         body = account.trading.encode(request)
-        throttle = account.throttle(intent.owner, wait_s(order, intent, self._clocks[intent.venue].redis_time_ms()))
+        now_ms = self._clocks[intent.venue].redis_time_ms()
+        budget = account.throttle(intent.owner, wait_s(claimed.order, intent, now_ms))
         if admitted is not None:
-            throttle = throttle.holding(admitted.call, admitted.grant)
+            budget = budget.holding(admitted.call, admitted.grant)
+        throttle = self._waits.throttle(budget, intent.order_id)
         try:
-            if intent.cancel_if_unknown:  # before any byte of it can leave
-                await self._watch(intent)
             return await account.trading.place(request, body, throttle=throttle, begin_send=begin_send)
         except GrantExpired:
             # Nothing left this machine. The send time stays the one in the store, and so the signature is the same.
@@ -165,38 +173,16 @@ class Sending:
 
     async def give_up(self, intent: Intent, nonce: str) -> None:
         """Free the id of an order whose claim was not heard of, if it is there: nothing of it was sent."""
-        await self._forget(_record_of(intent, Claimed(Claim.CLAIMED, intent.order_id, nonce)))
+        await self._forget(claimed_record(intent, nonce))
 
-    async def _watch(self, intent: Intent) -> None:
-        try:
-            await self._withdrawing.watch(intent)
-        except StoreUnavailable as error:
-            raise store_refusal(write=True) from error
-
-    async def _forget(self, record: OrderRecord) -> None:
+    async def _forget(self, record: OrderRecord) -> OrderRecord:
         """Free the id of an order that certainly was not sent; if Redis is away, the lapsed lease does it later.
 
         Only our own claim: a lease that lapsed may have freed the id before us, and another's order may stand there.
         """
-        await self._settling.take(
+        return await self._settling.take(
             record, lambda current: lifecycle.not_sent(current) if current.nonce == record.nonce else current
         )
-
-
-def _record_of(intent: Intent, claimed: Claimed) -> OrderRecord:
-    """The record, as the claim left it."""
-    record = OrderRecord(
-        intent, State.CLAIMED, version=1, created_ms=now_ms(), updated_ms=now_ms(), nonce=claimed.nonce
-    )
-    if (admitted := claimed.admitted) is None:
-        return record
-    return replace(
-        record,
-        state=State.SENT,
-        version=admitted.version,
-        send_ms=admitted.send_time.timestamp_ms,
-        window_ms=admitted.send_time.window_ms,
-    )
 
 
 def wait_s(order: NewOrder, intent: Intent, now_ms: int) -> float:
@@ -220,6 +206,10 @@ def order_request(intent: Intent, market: Market) -> OrderRequest:
         self_trade_prevention=intent.self_trade_prevention,
         options=intent.options,
     )
+
+
+def _placed(order: VenueOrder) -> Step:
+    return lambda record: lifecycle.seen(record, order, source="answer")
 
 
 def _refused_by_venue(error: DefiniteNo) -> Step:
@@ -257,7 +247,12 @@ def clock_refusal(venue: VenueName) -> Refusal:
     )
 
 
-def _taken_over() -> Refusal:
+def held_back(leave: SendLeave, venue: VenueName) -> Refusal:
+    """The answer to an order that must not be sent any more."""
+    if leave.halt is not None:
+        return leave.halt.refusal(venue)
+    if leave.expired:
+        return valid_until_passed()
     return Refusal(
         Code.STORE_UNAVAILABLE,
         "this replica was too slow and gave the order up before sending it; send it again",

@@ -1,7 +1,7 @@
 """Settling orders: comparing them with the venue, and writing down what that shows."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -11,9 +11,9 @@ from adapters.models import Fill, VenueName, VenueOrder
 from gateway.accounts import Account
 from gateway.clock import VenueClock
 from gateway.errors import StoreUnavailable
-from gateway.orders import lifecycle
+from gateway.orders import amendment, lifecycle
 from gateway.orders.evidence import gather
-from gateway.orders.record import OrderRecord
+from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Added, Records
 from gateway.reference import Markets
 from gateway.settings import OrderSettings
@@ -24,6 +24,12 @@ _CONFIRM_ABSENCE_MIN_MS = 1_000
 
 Step = Callable[[OrderRecord], OrderRecord]
 """From one state of an order to the next; the same record if there is nothing to do."""
+
+Ended = Callable[[OrderRecord], Awaitable[None]]
+"""What else is to be done when an order has ended, or was not sent; safe to repeat, raises nothing."""
+
+
+async def _nothing_else(_: OrderRecord) -> None: ...
 
 
 class Settling:
@@ -36,34 +42,41 @@ class Settling:
         markets: Markets,
         clocks: Mapping[VenueName, VenueClock],
         settings: OrderSettings,
+        ended: Ended = _nothing_else,
     ):
         self._records = records
         self._markets = markets
         self._clocks = clocks
         self._settings = settings
+        self._ended = ended
 
     async def take(self, record: OrderRecord, step: Step) -> OrderRecord:
         """Take a step and write it down, over whatever others have written meanwhile.
 
         What is known is answered even if it cannot be written now: the sweep finds it out again.
         """
-        records = self._records[record.intent.venue]
-        while True:
+        try:
+            written = await self.write(record, step)
+        except StoreUnavailable as error:
             following = step(record)
-            if following == record:
-                return record
-            try:
-                if await records.write(following):
-                    return replace(following, version=following.version + 1, updated_ms=now_ms())
-                current = await records.get(record.intent.order_id)
-            except StoreUnavailable as error:
-                _log.error(
-                    "order_not_written", order_id=record.intent.order_id, state=following.state, error=str(error)
-                )
-                return following
-            if current is None:
-                return following
-            record = current
+            _log.error("order_not_written", order_id=record.intent.order_id, state=following.state, error=str(error))
+            return following
+        return step(record) if written is None else written
+
+    async def write(self, record: OrderRecord, step: Step) -> OrderRecord | None:
+        """Like `take`, but what cannot be written raises `StoreUnavailable`. None: the order's id was freed."""
+        records = self._records[record.intent.venue]
+        current: OrderRecord | None = record
+        while current is not None:
+            following = step(current)
+            if following == current:
+                return current
+            if await records.write(following):
+                if following.state in {State.DONE, State.NOT_SENT}:
+                    await self._ended(following)
+                return replace(following, version=following.version + 1, updated_ms=now_ms())
+            current = await records.get(record.intent.order_id)
+        return None
 
     async def look_up(
         self, account: Account, unsettled: Sequence[OrderRecord], throttle: Throttle
@@ -92,7 +105,9 @@ class Settling:
             for record in records:
                 client_id = record.intent.venue_client_id
                 if (found := evidence.of(client_id)) is not None:
-                    settled.append(await self.seen(record, *found))
+                    order, source = found
+                    is_current = order is evidence.resting.get(client_id)
+                    settled.append(await self.seen(record, order, source, asked_ms=asked_ms if is_current else None))
                 elif evidence.lacks(client_id) and clock.is_measured:  # else nobody knows how late it is
                     clock.doubt()  # a step since it was sent must be known before the next round concludes
                     settled.append(await self._missing(record, asked_ms, clock.venue_time_ms()))
@@ -105,6 +120,10 @@ class Settling:
         market = self._markets.get(account.venue.name, symbol)
         return await account.trading.fills(market, since_ms - self._settings.clock_error_ms, throttle)
 
+    def venue_time_ms(self, account: Account) -> int:
+        """Now, by the venue's clock."""
+        return self._clocks[account.venue.name].venue_time_ms()
+
     def look_again_in_ms(self, account: Account, record: OrderRecord) -> int:
         """When an order that is still unknown is worth looking for again."""
         return lifecycle.look_again_in_ms(
@@ -114,9 +133,20 @@ class Settling:
             confirm_after_ms=self._confirm_after_ms,
         )
 
-    async def seen(self, record: OrderRecord, order: VenueOrder, source: str) -> OrderRecord:
-        """Settle an order by what the venue showed of it."""
-        return await self.take(record, lambda current: lifecycle.seen(current, order, source=source))
+    async def seen(
+        self, record: OrderRecord, order: VenueOrder, source: str, *, asked_ms: int | None = None
+    ) -> OrderRecord:
+        """Settle an order by what the venue showed of it.
+
+        `asked_ms`: it showed the order as it was when it was asked then, in its own time; None: it may be an older
+        view.
+        """
+
+        def step(current: OrderRecord) -> OrderRecord:
+            current = lifecycle.seen(current, order, source=source)
+            return current if asked_ms is None else amendment.shown(current, order, asked_ms=asked_ms)
+
+        return await self.take(record, step)
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """One of an order's trades: counted once, however often it is told. Raises `StoreUnavailable`."""

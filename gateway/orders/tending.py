@@ -5,7 +5,7 @@ is safe to take twice, also by a replica that was paused and does not know that 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -44,13 +44,16 @@ class Tending:
         settling: Settling,
         replica: str,
         lag_ms: int,
+        also: Sequence[Callable[[Account], Awaitable[None]]] = (),
     ):
+        """`also` is done before each sweep of an account."""
         self._accounts = accounts
         self._store = store
         self._records = records
         self._settling = settling
         self._replica = replica
         self._lag_ms = lag_ms
+        self._also = also
 
     async def run(self) -> None:
         """Tend again and again; ends only by cancellation, and leaves the accounts to other replicas then."""
@@ -89,6 +92,8 @@ class Tending:
         try:
             if not await self._has_lease(account):
                 return False
+            for chore in self._also:
+                await chore(account)
             await Sweep(account, self._store, self._records[account.venue.name], self._settling).once()
         except (StoreUnavailable, VenueError, Refusal) as error:
             metrics.SWEEP_FAILURES.labels(account.name).inc()

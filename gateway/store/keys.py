@@ -223,3 +223,57 @@ def archive_epoch(venue: VenueName) -> str:
 def archive_position(venue: VenueName, account: AccountName) -> str:
     """A string without expiry: the cursor up to which the account's journal has been copied to its archive."""
     return _key(venue, "journal", "archived", account)
+
+
+# --- risk: limits span venues, so that their keys share a slot of their own; halts lie beside the orders they stop
+
+
+def _risk_key(*parts: str) -> str:
+    return ":".join(("cg", "{risk}", *parts))
+
+
+def risk_reservations(venue: VenueName, account: AccountName) -> str:
+    """A hash: by claim, which order has reserved how much at which levels; empty once all of them have ended."""
+    return _risk_key("reserved", venue, account)
+
+
+def risk_level(level: str) -> tuple[str, str, str]:
+    """What counts against one level's limits.
+
+    A hash of what each open order may still trade, with their sum, empty once all of them have ended; a hash of what
+    traded on which day, which lives for `RISK_TRADED_TTL_MS`; a sorted set of orders by when they were admitted, which
+    lives as long as the period of the rate.
+    """
+    return _risk_key("open", level), _risk_key("traded", level), _risk_key("rate", level)
+
+
+RISK_TRADED_TTL_MS = 2 * 24 * 3600 * 1000
+
+
+def halts(venue: VenueName) -> str:
+    """A hash without expiry: the halts at this venue, by scope and name; lifting one removes it."""
+    return _key(venue, "halt", "set")
+
+
+def halt_generation(venue: VenueName) -> str:
+    """A string without expiry: when the halts last changed (Redis time, µs). Its absence says that they were lost."""
+    return _key(venue, "halt", "generation")
+
+
+def halt_progress(venue: VenueName, halt: str) -> str:
+    """A hash: how many orders a halt has cancelled, and how many rest by account; lives as long as the halt."""
+    return _key(venue, "halt", "progress", halt)
+
+
+def halt_replicas(venue: VenueName) -> str:
+    """A sorted set: the replicas that keep a copy of the halts, by when they last said so (Redis time, ms)."""
+    return _key(venue, "halt", "replicas")
+
+
+def halt_seen(venue: VenueName) -> str:
+    """A hash: the generation of the halts that each replica goes by; lives as long as the replicas' set."""
+    return _key(venue, "halt", "seen")
+
+
+HALT_REPLICA_TTL_MS = 3_000
+"""How long a replica counts after it last looked."""

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway import about
 from gateway.auth import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.fanout import metrics as fanout_metrics
@@ -130,7 +131,7 @@ class Connection:
             case Leave(topic=topic):
                 self._hub.unsubscribe(topic, self._mailbox)
             case JoinPrivate():
-                with structlog.contextvars.bound_contextvars(account=intent.account):
+                with about.apart():
                     await self._join_private(intent)
             case LeavePrivate():
                 self._leave_private(intent.channel, intent.account)

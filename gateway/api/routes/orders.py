@@ -1,7 +1,6 @@
 """`/v1/orders`, and orders by the bot's own id: placed at most once, looked up, cancelled."""
 
 import re
-import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -21,13 +20,13 @@ from gateway.api.deps import (
     json_body,
     openapi_body,
 )
+from gateway.api.order_answers import new_order, not_resting, shape, venue_refusal
 from gateway.api.order_bodies import Order, PlaceOrder, Validated, status_of
 from gateway.auth.grants import Client
-from gateway.errors import Code, Outcome, Refusal
+from gateway.errors import Code, Refusal
 from gateway.orders.cancelling import NotCancellable
 from gateway.orders.finding import Listing
 from gateway.orders.identity import ORDER_ID_MAX
-from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placed
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Place
@@ -72,14 +71,14 @@ async def place(the: TheServices, client: Trader, body: PlaceBody) -> Response:
 
     Safe to repeat with the same client_order_id: at most one order reaches the venue.
     """
-    placed = await the.placing.place(client, _new_order(the, client, body))
+    placed = await the.placing.place(client, new_order(the, client, body.account, body))
     return _placed(the, placed)
 
 
 @router.post("/v1/orders/validate", response_model=Answer[Validated], openapi_extra=openapi_body(PlaceOrder))
 async def validate(the: TheServices, client: Trader, body: PlaceBody) -> Response:
     """Everything but sending: what could be found wrong without asking the venue."""
-    the.placing.check(client, _new_order(the, client, body))
+    await the.placing.validate(client, new_order(the, client, body.account, body))
     return ok(Validated, Validated())
 
 
@@ -112,7 +111,7 @@ async def orders(
         )
 
     listing = await the.finding.list(client, account, wanted, before=_before(cursor, to_ms, page), since_ms=from_ms)
-    shapes = [_shape(the, record) for record in listing.records]
+    shapes = [shape(the, record) for record in listing.records]
     cut = page_of(shapes, page=page, limit=limit, is_complete=listing.looked_to_ms is None)
     return ok(
         OrderPage,
@@ -176,62 +175,32 @@ def _cursor(listing: Listing, end: int) -> str | None:
     return None if listing.looked_to_ms is None else str(listing.looked_to_ms)
 
 
-def _new_order(the: Services, client: Client, body: PlaceOrder) -> NewOrder:
-    return body.to_order(
-        client_order_id_required=the.settings.orders.client_order_id_required,
-        new_id=secrets.token_hex(16),
-        max_wait_s=the.settings.limiter.max_wait_ms / 1000 if client.max_wait_s is None else client.max_wait_s,
-    )
-
-
 def _placed(the: Services, placed: Placed) -> Response:
     record = placed.record
-    if (refusal := record.result.refusal) is not None:
-        raise Refusal(
-            refusal.code,
-            refusal.message,
-            outcome=Outcome.REJECTED,
-            venue=record.intent.venue,
-            venue_code=refusal.venue_code,
-            details={"order_id": record.intent.order_id},
-            retryable=False,  # the id is bound to this answer
-        )
+    if (refusal := venue_refusal(record)) is not None:
+        raise refusal
     if record.state is State.UNKNOWN or record.is_running:
-        return ok(Order, _shape(the, record), status=202)
-    return ok(Order, _shape(the, record), status=201 if placed.is_new else 200)
+        return ok(Order, shape(the, record), status=202)
+    return ok(Order, shape(the, record), status=201 if placed.is_new else 200)
 
 
 async def _cancel(the: Services, client: Client, order_id: str) -> Response:
     try:
         record = await the.cancelling.cancel(client, order_id, max_wait_s=client.max_wait_s)
     except NotCancellable as error:
-        ended = _shape(the, error.record)
-        is_done = error.record.state is State.DONE
-        raise Refusal(
-            Code.ORDER_NOT_CANCELLABLE,
-            f"the order is {ended.status} and cannot be cancelled any more"
-            if is_done
-            else "no such order rests at the venue now: it is still on its way, or has just ended; cancel again",
-            details={"order": ended.model_dump(mode="json")},
-            outcome=Outcome.REJECTED,
-            retryable=not is_done,
-        ) from error
-    return ok(Order, _shape(the, record), status=200 if record.state is State.DONE else 202)
+        raise not_resting(the, error) from error
+    return ok(Order, shape(the, record), status=200 if record.state is State.DONE else 202)
 
 
 def _found(the: Services, record: OrderRecord, *, is_fresh: bool) -> Response:
     as_of_us = (now_ms() if is_fresh else record.updated_ms) * 1_000
-    return ok(Order, _shape(the, record), meta=meta_of("venue" if is_fresh else "cache", as_of_us))
+    return ok(Order, shape(the, record), meta=meta_of("venue" if is_fresh else "cache", as_of_us))
 
 
 def _as_of_ms(listing: Listing) -> int:
     """Since when nothing of it has been looked at: the oldest word on an order that can still change."""
     changing = [record.updated_ms for record in listing.records if record.state is not State.DONE]
     return now_ms() if listing.is_fresh else min(changing, default=now_ms())
-
-
-def _shape(the: Services, record: OrderRecord) -> Order:
-    return Order.of(record, settles_by_ms=the.settling.settles_by_ms(record))
 
 
 def _statuses(text: str | None) -> frozenset[str] | None:

@@ -7,7 +7,7 @@ from gateway import __version__
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, Shape
 from gateway.api.context import now_ms
-from gateway.api.deps import TheServices
+from gateway.api.deps import TheContext, TheServices
 from gateway.services import Services
 
 router = APIRouter(tags=["system"], responses=ERRORS)
@@ -36,6 +36,15 @@ class VenueStatus(Shape):
     streams: StreamStatus
 
 
+class HaltStatus(Shape):
+    scope: str
+    name: str
+    mode: str
+    until: int | None
+    reason: str | None
+    """Told to clients only."""
+
+
 class Status(Shape):
     status: str
     """`ok`, `degraded` or `draining`."""
@@ -43,6 +52,7 @@ class Status(Shape):
     replica: str
     store: StoreStatus
     venues: list[VenueStatus]
+    halts: list[HaltStatus]
     problems: list[str]
 
 
@@ -53,8 +63,8 @@ async def time() -> Response:
 
 
 @router.get("/v1/system/status", response_model=Answer[Status])
-async def status(the: TheServices) -> Response:
-    """Venues, streams and Redis, as this replica sees them."""
+async def status(the: TheServices, request_context: TheContext) -> Response:
+    """Venues, streams, halts and Redis, as this replica sees them."""
     problems = _problems(the)
     streams = the.feeds.state().venues
     return ok(
@@ -72,6 +82,16 @@ async def status(the: TheServices) -> Response:
                     streams=StreamStatus(owner=streams[name].owner, is_connected=streams[name].is_connected),
                 )
                 for name in the.venues
+            ],
+            halts=[
+                HaltStatus(
+                    scope=halt.scope,
+                    name=halt.name,
+                    mode=halt.mode,
+                    until=halt.until_ms,
+                    reason=None if request_context.client is None else halt.reason,
+                )
+                for halt in the.halts.in_force()
             ],
             problems=problems,
         ),
@@ -102,6 +122,11 @@ def _problems(the: Services) -> list[str]:
             problems.append(f"{name} has not told its markets yet")
         if not the.clocks[name].is_measured:
             problems.append(f"the clock of {name} has not been measured: no orders there")
+        if the.markets.is_loaded(name):
+            problems += [
+                f"venues.{name}.markets.{symbol}: {name} has no such market, so that its limits limit nothing"
+                for symbol in the.risk.unknown_markets(name, list(the.markets.of(name)))
+            ]
     return problems
 
 

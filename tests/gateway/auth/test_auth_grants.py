@@ -22,7 +22,7 @@ def settings(**bot: Any) -> Settings:
         keys={"tokens": [{"env": "A"}], "ids": {"env": "B"}},
         venues={"backpack": {}},
         accounts={"main": {"venue": "backpack"}, "other": {"venue": "backpack"}},
-        desks=frozenset({"statarb", "macro"}),
+        desks={"statarb": {}, "macro": {}},
         profiles={"quoter": {"scopes": ["read", "trade"], "max_wait_ms": 150}, "idle": {}},
         clients={"bot": {"key_sha256": [secret_sha256("right")]} | bot},
     )
@@ -58,6 +58,8 @@ def test_trading_includes_cancelling_and_nothing_else_includes_anything() -> Non
         Scope.READ: {Scope.READ},
         Scope.TRADE: {Scope.TRADE, Scope.CANCEL},
         Scope.CANCEL: {Scope.CANCEL},
+        Scope.ADMIN: {Scope.ADMIN},
+        Scope.RISK: {Scope.RISK},
     }
 
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from adapters.models import AccountName, OrderType, Side, VenueName
+from adapters.models import AccountName, Market, OrderType, Side, VenueName
 from gateway.accounts import Account, Accounts
 from gateway.addresses import AllowList
 from gateway.auth import Client
 from gateway.clock import VenueClock
 from gateway.limiter import Limiter, LimiterSettings, Throttle
+from gateway.orders.amending import Amending
+from gateway.orders.batching import Batching
+from gateway.orders.calling_off import CallingOff
 from gateway.orders.cancelling import Cancelling
+from gateway.orders.cancelling_all import CancellingAll
+from gateway.orders.cancelling_many import CancellingMany
 from gateway.orders.dead_man_firing import DeadMan
 from gateway.orders.dead_man_switches import DeadManSwitches
 from gateway.orders.finding import Finding
@@ -23,14 +28,29 @@ from gateway.orders.new_order import NewOrder
 from gateway.orders.placing import Placing
 from gateway.orders.record import OrderRecord
 from gateway.orders.records import Records
+from gateway.orders.replacing import Replacing
+from gateway.orders.reserving import Reserving
 from gateway.orders.sending import Sending
+from gateway.orders.sending_many import SendingMany
 from gateway.orders.settling import Settling
 from gateway.orders.sweep import Sweep
 from gateway.orders.tending import Tending
+from gateway.orders.waits import Waits
 from gateway.orders.withdrawing import Withdrawing
 from gateway.reference import Markets
+from gateway.risk.gate import Risk
+from gateway.risk.halts import Halts
+from gateway.risk.ledger import Ledger
 from gateway.services import public_throttle
-from gateway.settings import AccountAccess, OrderSettings, Scope
+from gateway.settings import (
+    AccountAccess,
+    AccountConfig,
+    LimitSettings,
+    OrderSettings,
+    Scope,
+    Settings,
+    VenueConfig,
+)
 from gateway.store import keys
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
@@ -89,6 +109,16 @@ def market_order(client_order_id: str = "one", **changes: Any) -> NewOrder:
     return limit_order(client_order_id, **({"type": OrderType.MARKET, "price": None} | changes))
 
 
+class Prices:
+    """The market's price, as a test says."""
+
+    def __init__(self) -> None:
+        self.now: Decimal | None = Decimal(100)
+
+    async def price(self, market: Market) -> Decimal | None:
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     exchange: Exchange
@@ -106,7 +136,14 @@ class Replica:
     switches: DeadManSwitches
     withdrawing: Withdrawing
     dead_man: DeadMan
+    cancelling_all: CancellingAll
+    amending: Amending
+    batching: Batching
     in_flight: InFlight
+    risk: Risk
+    reserving: Reserving
+    halts: Halts
+    prices: Prices
     sweep: Sweep
     sweeps: Tending
 
@@ -152,6 +189,7 @@ async def replica(
     name: str = "a",
     is_clock_measured: bool = True,
     limiter_settings: LimiterSettings = UNSPENT,
+    limits: LimitSettings | None = None,
 ) -> AsyncIterator[Replica]:
     venue = exchange.venue()
     async with Store.open(redis_url) as store:
@@ -169,11 +207,31 @@ async def replica(
             accounts = Accounts([account])
             records, clocks = {venue.name: Records(store, venue.name)}, {venue.name: clock}
             identities, in_flight = Identities(KEY), InFlight()
-            settling = Settling(records=records, markets=markets, clocks=clocks, settings=settings)
+            prices = Prices()
+            risk = Risk(limited(venue.name, limits or LimitSettings()), prices, Ledger(store))
+            reserving = Reserving(risk, records, markets)
+            halts = Halts(
+                store,
+                [venue.name],
+                replica=name,
+                desk_of=risk.desk_of,
+                redis_time_ms={venue.name: clock.redis_time_ms},
+            )
+            settling = Settling(
+                records=records, markets=markets, clocks=clocks, settings=settings, ended=reserving.ended
+            )
             finding = Finding(
                 accounts=accounts, markets=markets, records=records, settling=settling, identities=identities
             )
-            cancelling = Cancelling(markets=markets, records=records, finding=finding, settling=settling)
+            waits = Waits()
+            cancelling = Cancelling(
+                markets=markets,
+                records=records,
+                finding=finding,
+                settling=settling,
+                calling_off=CallingOff(settling, waits),
+            )
+            cancelling_many = CancellingMany(cancelling=cancelling, settling=settling)
             withdrawing = Withdrawing(
                 accounts=accounts,
                 store=store,
@@ -183,6 +241,41 @@ async def replica(
                 settling=settling,
             )
             switches = {venue.name: DeadManSwitches(store, venue.name)}
+            sending = Sending(
+                records=records,
+                clocks=clocks,
+                settling=settling,
+                withdrawing=withdrawing,
+                reserving=reserving,
+                halts=halts,
+                settings=settings,
+                waits=waits,
+            )
+            placing = Placing(
+                accounts=accounts,
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                sending=sending,
+                risk=risk,
+                halts=halts,
+                identities=identities,
+                settings=settings,
+                in_flight=in_flight,
+            )
+            amending = Amending(
+                markets=markets,
+                records=records,
+                clocks=clocks,
+                finding=finding,
+                settling=settling,
+                placing=placing,
+                replacing=Replacing(cancelling=cancelling, placing=placing, settling=settling),
+                risk=risk,
+                halts=halts,
+                settings=settings,
+                in_flight=in_flight,
+            )
             try:
                 yield Replica(
                     exchange=exchange,
@@ -194,24 +287,30 @@ async def replica(
                     clock=clock,
                     records=records[venue.name],
                     settling=settling,
-                    placing=Placing(
+                    placing=placing,
+                    finding=finding,
+                    cancelling=cancelling,
+                    cancelling_all=CancellingAll(
                         accounts=accounts,
                         markets=markets,
                         records=records,
-                        clocks=clocks,
-                        sending=Sending(
-                            records=records,
-                            clocks=clocks,
-                            settling=settling,
-                            withdrawing=withdrawing,
-                            settings=settings,
-                        ),
                         identities=identities,
-                        settings=settings,
+                        settling=settling,
+                        cancelling_many=cancelling_many,
+                    ),
+                    amending=amending,
+                    batching=Batching(
+                        accounts=accounts,
+                        finding=finding,
+                        placing=placing,
+                        sending=sending,
+                        sending_many=SendingMany(
+                            records=records, clocks=clocks, sending=sending, halts=halts, settings=settings
+                        ),
+                        cancelling_many=cancelling_many,
+                        amending=amending,
                         in_flight=in_flight,
                     ),
-                    finding=finding,
-                    cancelling=cancelling,
                     switches=switches[venue.name],
                     withdrawing=withdrawing,
                     dead_man=DeadMan(
@@ -222,6 +321,10 @@ async def replica(
                         withdrawing=withdrawing,
                     ),
                     in_flight=in_flight,
+                    risk=risk,
+                    reserving=reserving,
+                    halts=halts,
+                    prices=prices,
                     sweep=Sweep(account, store, records[venue.name], settling),
                     sweeps=Tending(accounts, store=store, records=records, settling=settling, replica=name, lag_ms=100),
                 )
@@ -229,6 +332,16 @@ async def replica(
                 await in_flight.drain(0)
                 for task in background:
                     task.cancel()
+
+
+def limited(venue: VenueName, limits: LimitSettings) -> Settings:
+    """Settings in which the account has these limits, and nobody has others."""
+    return Settings.model_construct(
+        venues={venue: VenueConfig()},
+        accounts={ACCOUNT: AccountConfig(venue="v", limits=limits)},
+        clients={},
+        desks={},
+    )
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:

@@ -1,6 +1,7 @@
-"""One order's intent, and one of its trades, for tests that need any."""
+"""One order's intent, one of its trades, and a halt, for tests that need any."""
 
 from decimal import Decimal
+from typing import Any
 
 from adapters.models import (
     AccountName,
@@ -15,6 +16,7 @@ from adapters.models import (
     VenueOrderId,
 )
 from gateway.orders.record import Intent
+from gateway.risk.halt import Halt, HaltScope, Mode
 
 INTENT = Intent(
     order_id="order-1",
@@ -50,3 +52,10 @@ FILL = Fill(
     liquidity=Liquidity.TAKER,
     venue_time_us=1,
 )
+
+
+def halt(scope: HaltScope = HaltScope.GLOBAL, name: str = "", mode: Mode = Mode.NO_NEW, **more: Any) -> Halt:
+    given: dict[str, Any] = {
+        "id": "1", "cancel_open": False, "reason": "drill", "until_ms": None, "set_ms": 9**15, "set_by": "officer",
+    }  # fmt: skip
+    return Halt(scope=scope, name=name, mode=mode, **(given | more))

@@ -8,9 +8,11 @@ import pytest
 
 from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import OrderStatus
+from gateway.journal import Entry, Kind
 from gateway.orders import lifecycle
+from gateway.orders.journaling import decode_step
 from gateway.orders.lifecycle import NOT_PLACED
-from gateway.orders.record import OrderRecord, State, decode
+from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
 from gateway.settings import OrderSettings
@@ -243,9 +245,8 @@ async def test_every_trade_is_charged_once_whoever_tells_it_how_often(one: Repli
     assert known.result.fee == ("USDC", Decimal("0.000000000000000036"))
     assert known.result.cancel_ms == 5
     journal = await one.store.command("XRANGE", keys.journal(one.venue, ACCOUNT), "-", "+")
-    entries = [dict(zip(fields[::2], fields[1::2], strict=True)) for _, fields in journal]
-    assert sum(entry[b"kind"] == b"fill" for entry in entries) == len(fills)
-    versions = [int(entry[b"version"]) for entry in entries if entry[b"kind"] == b"order"]
-    assert versions == sorted(set(versions))
-    assert versions[-1] == known.version
-    assert decode(entries[-1] if entries[-1][b"kind"] == b"order" else entries[-2]).result == known.result
+    entries = [Entry.read(cursor, dict(zip(fields[::2], fields[1::2], strict=True))) for cursor, fields in journal]
+    assert sum(entry.kind == Kind.FILL for entry in entries) == len(fills)
+    steps = [decode_step(entry) for entry in entries if entry.kind == Kind.ORDER]
+    assert [step.version for step in steps] == list(range(steps[0].version, known.version + 1))
+    assert steps[-1].result == known.result

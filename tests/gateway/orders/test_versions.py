@@ -72,24 +72,25 @@ def entry(kind: Kind, data: bytes) -> Entry:
     return Entry(TIME, kind, "sa-01", {b"kind": kind.encode(), b"owner": b"sa-01", b"data": data})
 
 
-def longer(data: bytes, *places: int) -> bytes:
+def longer(data: bytes, **parts: tuple[int, Any]) -> bytes:
     """The same, as a version would write it that knows one value more of each part."""
     values = positional.decode(data)
-    for place in places:
-        values[place] = [*values[place], "newer"]
+    for place, part in parts.values():
+        said = ("venue", "account", "owner", "symbol", "venue_client_id")
+        known = [field for field in fields(part) if field.name not in said]
+        left_out = [field.default for field in known[len(values[place]) :]]
+        values[place] = [*values[place], *left_out, "newer"]
     return positional.encode([*values, "newer"])
 
 
 def test_entries_of_a_newer_version_are_read_and_archived_whole() -> None:
     record = minted("77")
-    # With its last member set, no value of it is left out.
-    record = replace(
-        record,
-        intent=replace(record.intent, cancel_if_unknown=True),
-        result=Result(fees=(("USDC", Decimal("0.1")),)),
-    )
+    record = replace(record, result=Result(fees=(("USDC", Decimal("0.1")),)))
     step, fill = encode_step(record), encode_fill(record.intent, FILL)
-    newer_step, newer_fill = entry(Kind.ORDER, longer(step, 0, 5)), entry(Kind.FILL, longer(fill, 2))
+    newer_step, newer_fill = (
+        entry(Kind.ORDER, longer(step, intent=(0, record.intent), result=(5, record.result))),
+        entry(Kind.FILL, longer(fill, fill=(2, FILL))),
+    )
     assert decode_step(newer_step) == decode_step(entry(Kind.ORDER, step))
     assert decode_fill(newer_fill) == decode_fill(entry(Kind.FILL, fill))
     for known, newer in ((entry(Kind.ORDER, step), newer_step), (entry(Kind.FILL, fill), newer_fill)):

@@ -120,6 +120,7 @@ async def test_an_order_at_rest_is_cancelled_though_the_venue_fails_at_first(one
     assert tries == 2
 
 
+@pytest.mark.usefixtures("the_long_way")
 async def test_an_order_that_was_not_sent_yet_never_is(one: Replica) -> None:
     waiting = asyncio.Event()
     go_on = asyncio.Event()
