@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from prometheus_client import Info, start_http_server
+from prometheus_client import Info, disable_created_metrics, start_http_server
 
 from gateway import __version__, about, tracing
 from gateway.config_file import ConfigError
@@ -90,6 +90,7 @@ _build = Info("crossgate_build", "Which version runs")
 
 def serve_metrics(settings: ServerSettings, commit: str) -> None:
     """Serve `/metrics` on its own port, from a thread of its own. Raises `OSError` if the port is taken."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each: when it was born
     _build.info({"version": __version__, "commit": commit})
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host)
     _log.info("metrics_listening", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")
