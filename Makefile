@@ -80,7 +80,7 @@ format: $(VENV)/.dev  ## Format the code
 
 lock: $(VENV)/.dev  ## Resolve the requirements anew
 	@for set in dev run; do \
-	  extras="--extra embedded"; [ $$set = dev ] && extras="$$extras --extra dev" || extras="$$extras -c requirements/dev.txt"; \
+	  extras="--extra embedded"; [ $$set = dev ] && extras="$$extras --extra dev --extra tracing" || extras="$$extras -c requirements/dev.txt"; \
 	  $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 	    pyproject.toml requirements/build.in $$extras -o requirements/$$set.txt; done
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --no-deps \

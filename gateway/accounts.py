@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import PLACE, AccountData, CallKind, Capital, History, Positions, Trading, Venue, VenueAccount
 from adapters.models import AccountName
+from gateway import about, tracing
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal
 from gateway.limiter import Limiter, Passage, Throttle
@@ -114,4 +115,6 @@ class Accounts:
                 f"there is no account {name[:64]!r} for this client; GET /v1/accounts lists yours",
                 field="account",
             )
+        about.note(account=account.name)
+        tracing.note(account=account.name, venue=account.venue.name)
         return account

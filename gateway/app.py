@@ -44,6 +44,7 @@ from gateway.api.routes import risk as risk_routes
 from gateway.auth import Client, ClientBudget, Clients, Signatures, TokenRefused, Tokens, admitted
 from gateway.budgets import account_terms, check_budgets, limiter_settings
 from gateway.clock import VenueClock
+from gateway.draining import Draining
 from gateway.errors import Code, Refusal
 from gateway.fanout.settings import FanoutSettings
 from gateway.feeds import FeedSettings, MarketFeeds
@@ -59,7 +60,7 @@ from gateway.operations.settling import Settling as OperationSettling
 from gateway.operations.sweep import Sweep as OperationSweep
 from gateway.orders.identity import Identities
 from gateway.orders.journaling import spell_out
-from gateway.orders.path import OrderPath
+from gateway.orders.path import TENDING, OrderPath
 from gateway.reference import Markets
 from gateway.reload import Reload
 from gateway.renewals import Renewals
@@ -70,6 +71,8 @@ from gateway.services import Lifecycle, Services, public_throttle
 from gateway.settings import Scope, Settings
 from gateway.store.client import Store
 from gateway.store.tokens import TokenVault
+from gateway.venue_calls import VenueCalls
+from gateway.vitals import Vitals
 from gateway.ws.endpoint import Sockets
 from gateway.ws.private import Admit, PrivateChannels, Recheck
 
@@ -83,18 +86,24 @@ _CONNECTIONS_MAX = 64
 """Connections to one venue at once; more calls than that wait for one."""
 
 
-def create_app(settings: Settings, redis_url: str, *, config: Path | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, redis_url: str, *, config: Path | None = None, lifecycle: Lifecycle | None = None
+) -> ASGIApp:
     """The gateway as an ASGI application; with `config`, SIGHUP makes it read that file again.
+
+    `lifecycle` is for whoever ends the process: it learns there how to do so gently.
 
     Raises `ConfigError`, naming the key, for settings that are well-formed and still cannot work: a secret that is not
     there, an adapter nobody wrote, credentials that contradict themselves.
     """
     parts = _Parts(settings)
+    life = lifecycle or Lifecycle()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = app.state.services = await _start(parts, redis_url, stack)
+            background = _Background(life)
+            services = app.state.services = await _start(parts, redis_url, stack, background)
             sockets = app.state.sockets = Sockets(
                 services.feeds.hub,
                 parts.venues,
@@ -104,11 +113,12 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
                 private=PrivateChannels(services.journals, services.accounts, services.orders.settling),
                 needs_token=not settings.auth.public,
             )
+            Draining(life, sockets, services.limiters.values(), partial(_hand_over, services, background)).install()
             reload = Reload(config, settings, partial(_take_up, parts, services, sockets))
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
             _log.info("started", version=__version__, replica=services.replica, venues=sorted(parts.venues))
             yield
-            services.lifecycle.is_draining = True
+            life.is_draining = True
             sockets.drain()
             await services.orders.in_flight.drain(_DRAIN_S)
             _log.info("stopping", replica=services.replica)
@@ -119,6 +129,7 @@ def create_app(settings: Settings, redis_url: str, *, config: Path | None = None
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours know the limiter and the venues as well
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header
     )
     for routes in (
@@ -157,17 +168,18 @@ class _Parts:
             find_client=self.clients.get,
         )
         self.transport = HttpTransport(max_connections=_CONNECTIONS_MAX)
+        self.calls = VenueCalls(self.transport)
         self.clocks = {VenueName(name): VenueClock() for name in settings.venues}
         # Each venue's clock measures Redis' too: any of them will do.
         self.signatures = Signatures(self.clients.get, next(iter(self.clocks.values())).redis_time_ms)
-        self.venues = open_venues(settings, self.transport, self.clocks)
+        self.venues = open_venues(settings, self.calls, self.clocks)
         check_budgets(settings, self.venues)
         self.vault = TokenVault(secrets_read.seal)
         self.opened = self.open_accounts(settings, secrets_read)
 
     def open_accounts(self, settings: Settings, secrets_read: Secrets) -> OpenedAccounts:
         return open_accounts(
-            settings, secrets_read, self.venues, transport=self.transport, vault=self.vault, clocks=self.clocks
+            settings, secrets_read, self.venues, calls=self.calls, vault=self.vault, clocks=self.clocks
         )
 
 
@@ -189,7 +201,16 @@ def _accounts(opened: OpenedAccounts, limiters: Mapping[VenueName, Limiter]) -> 
         )
 
 
-async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Services:
+async def _hand_over(services: Services, background: "_Background") -> None:
+    """Leave to other replicas what one does for all."""
+    await asyncio.gather(
+        services.feeds.hand_over(),
+        background.end(TENDING),
+        *(background.end(_archive_of(name)) for name in services.venues),
+    )
+
+
+async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack, background: "_Background") -> Services:
     """Start everything that runs; `stack` ends it in the opposite order."""
     settings, opened, clocks = parts.settings, parts.venues, parts.clocks
     stack.push_async_callback(parts.transport.aclose)
@@ -232,8 +253,6 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         replica=replica,
         journal_max=journal_max,
     )
-    lifecycle = Lifecycle()
-    background = _Background(lifecycle)
     stack.push_async_callback(background.stop)
     for name, venue in opened.items():
         background.start(f"markets of {name}", found.keep_fresh(name))
@@ -248,7 +267,7 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
             archiver = Archiver(
                 store, name, partial(_names_of, held, name), partial(spell_out, name), replica=replica, terms=terms
             )
-            background.start(f"archive of {name}", archiver.run())
+            background.start(_archive_of(name), archiver.run())
     background.start("token renewals", Renewals(held).run())
     operation_records = {name: OperationRecords(store, name, journal_max=journal_max) for name in opened}
     operation_settling = OperationSettling(records=operation_records, clocks=clocks, settings=settings.orders)
@@ -256,10 +275,10 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         held, store=store, records=operation_records, settling=operation_settling, replica=replica
     )
     background.start("sweep of operations", operation_sweep.run())
-    return Services(
+    services = Services(
         settings=settings,
         replica=replica,
-        lifecycle=lifecycle,
+        lifecycle=background.lifecycle,
         store=store,
         venues=opened,
         clocks=clocks,
@@ -294,6 +313,12 @@ async def _start(parts: _Parts, redis_url: str, stack: AsyncExitStack) -> Servic
         market_reads=MarketReads(feeds.hub, opened),
         journals=journals,
     )
+    background.start("vitals", Vitals(services, parts.calls).run())
+    return services
+
+
+def _archive_of(venue: VenueName) -> str:
+    return f"archive of {venue}"
 
 
 def _names_of(accounts: Accounts, venue: VenueName) -> list[AccountName]:
@@ -325,27 +350,28 @@ class _Background:
     """Tasks that never end by themselves; one that does makes the replica unready."""
 
     def __init__(self, lifecycle: Lifecycle):
-        self._lifecycle = lifecycle
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_stopping = False
+        self.lifecycle = lifecycle
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        task = self._tasks[name] = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._is_stopping:
+        if self._tasks.get(task.get_name()) is not task:
             return
         error = None if task.cancelled() else task.exception()
         _log.error("background_task_died", task=task.get_name(), exc_info=error)
-        self._lifecycle.failed_tasks.append(task.get_name())
+        self.lifecycle.failed_tasks.append(task.get_name())
+
+    async def end(self, name: str) -> None:
+        """End one of them, if it is there, and wait for that."""
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def stop(self) -> None:
-        self._is_stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self.end(name) for name in list(self._tasks)))
 
 
 def _feed_settings(settings: Settings) -> FeedSettings:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.contract import Clock, Endpoints, Transport, Venue, VenueAccount, VenueSettings
+from adapters.contract import Clock, Endpoints, Venue, VenueAccount, VenueSettings
 from adapters.models import AccountName, VenueName
 from adapters.registry import FACTORIES
 from gateway.auth.secrets import seed_bytes
 from gateway.config_file import ConfigError
 from gateway.settings import AccountConfig, AddressConfig, OrphanPolicy, SecretSource, Settings
 from gateway.store.tokens import AccountTokens, TokenVault
+from gateway.venue_calls import VenueCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Secrets:
             return bytes(32)
 
 
-def open_venues(settings: Settings, transport: Transport, clocks: Mapping[VenueName, Clock]) -> dict[VenueName, Venue]:
+def open_venues(settings: Settings, calls: VenueCalls, clocks: Mapping[VenueName, Clock]) -> dict[VenueName, Venue]:
     """Build every venue's adapter. Raises `ConfigError`."""
     opened: dict[VenueName, Venue] = {}
     for name, config in settings.venues.items():
@@ -84,7 +85,9 @@ def open_venues(settings: Settings, transport: Transport, clocks: Mapping[VenueN
             limits={rule: (limit.limit, limit.period_ms) for rule, limit in config.limits.items()},
         )
         try:
-            opened[VenueName(name)] = factory(venue_settings, transport=transport, clock=clocks[VenueName(name)])
+            opened[VenueName(name)] = factory(
+                venue_settings, transport=calls.transport(VenueName(name)), clock=clocks[VenueName(name)]
+            )
         except ValueError as error:
             raise ConfigError([f"venues.{name}: {error}"]) from None
     return opened
@@ -95,7 +98,7 @@ def open_accounts(
     secrets_read: Secrets,
     opened: Mapping[VenueName, Venue],
     *,
-    transport: Transport,
+    calls: VenueCalls,
     vault: TokenVault,
     clocks: Mapping[VenueName, Clock],
 ) -> OpenedAccounts:
@@ -109,7 +112,9 @@ def open_accounts(
             raise ConfigError([f"accounts.{name}.credentials: {venue.name} needs exactly {needed}"])
         tokens = vault.cache(venue.name, AccountName(name), clocks[venue.name])
         try:
-            at_venue = venue.open_account(AccountName(name), credentials, transport, tokens)
+            at_venue = venue.open_account(
+                AccountName(name), credentials, calls.transport(venue.name, AccountName(name)), tokens
+            )
         except ValueError as error:
             raise ConfigError([f"accounts.{name}.credentials: {error}"]) from None
         if at_venue.log_in is not None and settings.keys.seal is None:

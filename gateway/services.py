@@ -1,6 +1,6 @@
 """Everything a running gateway consists of, as the edges see it; `app` puts it together."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from adapters.contract import Venue
@@ -28,6 +28,10 @@ class Lifecycle:
     is_draining: bool = False
     failed_tasks: list[str] = field(default_factory=list)
     """Names of background tasks that ended though they never should: the replica is not ready then."""
+    drain: Callable[[float], Awaitable[None]] | None = None
+    """Sends whoever uses this replica to another one, and returns after so many seconds; None before it serves."""
+    hurry: Callable[[], None] | None = None
+    """Has no request wait for a venue's budget any more: those that do are told that nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,18 @@ class Services:
         """Whether the account takes new orders, as this replica last saw it."""
         last = self.readiness(account)
         return last is not None and last.is_ready
+
+    def reasons_not_ready(self) -> list[str]:
+        """Why no traffic should come here, if anything: this process and its Redis, never a venue."""
+        reasons = [f"background task {name} has died" for name in self.lifecycle.failed_tasks]
+        if self.lifecycle.is_draining:
+            reasons.append("draining")
+        if not self.store.is_up:
+            reasons.append("Redis cannot be reached")
+        elif not self.feeds.state().is_receiving:
+            reasons.append("no market data is received from Redis")
+        reasons += [f"the limiter of {name} has stopped" for name, one in self.limiters.items() if not one.is_serving]
+        return reasons
 
     def public_throttle(self, venue: VenueName, client: str, max_wait_s: float | None) -> Throttle:
         """The budget of a venue's public reads, as one caller sees it."""

@@ -142,6 +142,8 @@ class ServerSettings(_Section):
     """How long a request's headers and body may take to arrive, and its answer to be read."""
     client_requests_per_s: int = Field(default=500, ge=1)
     """Requests a client (or, without a token, an address) may make of one replica."""
+    drain_s: float = Field(default=5, ge=0, le=300)
+    """How long a replica that was told to end still answers, so that balancers can notice."""
 
 
 class RedisSettings(_Section):
@@ -376,6 +378,15 @@ class LogSettings(_Section):
     format: Literal["json", "console"] = "json"
 
 
+class TelemetrySettings(_Section):
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s@?#]+$")
+    """Where traces go, as OTLP over HTTP: `http://collector:4318/v1/traces`. None: there are none."""
+    sample_ratio: float = Field(default=0.01, ge=0, le=1)
+    """The part of the requests that is traced, of those whose caller has not decided."""
+    commit: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    """Of what source this is; an image says it of itself."""
+
+
 class Settings(BaseSettings):
     """The whole configuration; `config_file.load` reads it."""
 
@@ -400,6 +411,7 @@ class Settings(BaseSettings):
     feeds: FeedConfig = FeedConfig()
     archive: ArchiveConfig = ArchiveConfig()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

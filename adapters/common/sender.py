@@ -102,6 +102,9 @@ class Sender:
         request.extensions = {
             "timeout": {"connect": timeout_s, "pool": timeout_s, "read": timeout_s, "write": timeout_s},
             "before_first_byte": start,
+            # For whoever watches: what it is for, and the circuit it goes through.
+            "call": call,
+            "circuit": breaker,
         }
         try:
             response = await self._transport.handle_async_request(request)

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import about, tracing
 from gateway.addresses import AllowList, client_address
 from gateway.api import metrics
 from gateway.api.context import BudgetView, RequestContext, now_ms
@@ -27,6 +28,7 @@ from gateway.limiter import ON_SPENT, PRESENCE, CallerLeft, Presence
 _log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _UNCOUNTED = frozenset({"/healthz", "/readyz"})
 
 
@@ -54,15 +56,22 @@ class Edge:
             return
         context = self._context(Headers(scope=scope), scope)
         scope.setdefault("state", {})["context"] = context
-        with structlog.contextvars.bound_contextvars(request_id=context.request_id):
-            if scope["type"] == "http":
-                ON_SPENT.set(context.spent)  # a request is a task of its own, and so is its context
-                if scope["method"] in READS:
-                    context.presence = Presence(asyncio.current_task())
-                    PRESENCE.set(context.presence)
+        # A request is a task of its own, and so is its context; one that was pipelined has that of the one before it.
+        structlog.contextvars.clear_contextvars()
+        about.begin()
+        structlog.contextvars.bind_contextvars(request_id=context.request_id)
+        _bind_client(context)
+        if scope["type"] == "http":
+            ON_SPENT.set(context.spent)
+            if scope["method"] in READS:
+                context.presence = Presence(asyncio.current_task())
+                PRESENCE.set(context.presence)
+            with tracing.request(Headers(scope=scope)) as span:
+                if span is not None:
+                    structlog.contextvars.bind_contextvars(trace_id=tracing.trace_id())
                 await self._http(scope, receive, send, context)
-            else:
-                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _context(self, headers: Headers, scope: Scope) -> RequestContext:
         given_id = headers.get("x-request-id", "")
@@ -97,6 +106,7 @@ class Edge:
         try:
             if is_signed(Headers(scope=scope)) and context.auth_refusal is None:
                 receive = await authenticate(scope, receive, context, self._signatures)
+                _bind_client(context)
             refusal = self._refuse(scope, context)
             if refusal is not None:
                 response = error_response(refusal, request_id=context.request_id, time_ms=now_ms())
@@ -134,8 +144,12 @@ class Edge:
     def _record(scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
         template = getattr(route, "path", "none")
-        metrics.REQUESTS.labels(scope["method"], template, str(status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        metrics.REQUESTS.labels(method, template, str(status)).inc()
         metrics.REQUEST_SECONDS.labels(template).observe(seconds)
+        tracing.request_ended(
+            f"{method} {template}", status=status, request_id=context.request_id, client=_name(context)
+        )
         if scope["path"] in _UNCOUNTED:
             return
         _log.info(
@@ -145,9 +159,20 @@ class Edge:
             path=scope["path"][:256],
             status=status,
             ms=round(seconds * 1000, 2),
-            client=context.client.name if context.client else None,
             address=context.address,
         )
+
+
+def _name(context: RequestContext) -> str | None:
+    return context.client.name if context.client else None
+
+
+def _bind_client(context: RequestContext) -> None:
+    """From here on every line of the log says who is served."""
+    if context.client is None:
+        structlog.contextvars.unbind_contextvars("client")
+    else:
+        structlog.contextvars.bind_contextvars(client=context.client.name)
 
 
 def _add_headers(headers: MutableHeaders, context: RequestContext) -> None:

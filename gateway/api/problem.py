@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from gateway.auth.metrics import count
 from gateway.errors import Code, Outcome, Refusal
 
 STATUS: Mapping[Code, int] = {
@@ -85,6 +86,7 @@ def internal_error(method: str) -> Refusal:
 
 def error_response(refusal: Refusal, *, request_id: str, time_ms: int) -> Response:
     """The whole answer to a refused request."""
+    count(refusal)
     body = {"success": False, "error": error_object(refusal, request_id), "timestamp": time_ms}
     headers = {}
     if (seconds := retry_after(refusal)) is not None:

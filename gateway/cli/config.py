@@ -14,6 +14,7 @@ from gateway.clock import VenueClock
 from gateway.config_file import ConfigError, load
 from gateway.opening import open_venues
 from gateway.settings import Settings
+from gateway.venue_calls import VenueCalls
 
 app = typer.Typer(help="Look at the configuration before it is used.", no_args_is_help=True)
 
@@ -24,7 +25,9 @@ def check(config: ConfigFile = None) -> None:
     try:
         settings = load(config)
         create_app(settings, "redis://127.0.0.1")
-        venues = open_venues(settings, HttpTransport(), {VenueName(name): VenueClock() for name in settings.venues})
+        venues = open_venues(
+            settings, VenueCalls(HttpTransport()), {VenueName(name): VenueClock() for name in settings.venues}
+        )
     except ConfigError as error:
         fail_config(error)
     for note in crowded(settings, venues):

@@ -11,28 +11,31 @@ from gateway.cli.fail import fail, fail_config
 from gateway.cli.options import ConfigFile
 from gateway.config_file import ConfigError, load
 from gateway.server.run import server_for
+from gateway.services import Lifecycle
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedServer, ServerFailed, ServerNotFound
-from gateway.telemetry import serve_metrics, set_up_logs
+from gateway.telemetry import serve_metrics, set_up_logs, set_up_traces
 
 
 def serve(config: ConfigFile = None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Logs are JSON lines on stdout."""
+    lifecycle = Lifecycle()
     with ExitStack() as stack:
         try:
             settings = load(config)
             redis_url = _redis(settings, stack)
             set_up_logs(settings.log)
-            app = create_app(settings, redis_url, config=config)
+            stack.callback(set_up_traces(settings.telemetry))
+            app = create_app(settings, redis_url, config=config, lifecycle=lifecycle)
         except ConfigError as error:
             fail_config(error)
         except (ServerNotFound, ServerFailed) as error:
             fail(str(error))
         try:
-            serve_metrics(settings.server)
+            serve_metrics(settings.server, settings.telemetry.commit)
         except OSError as error:
             fail(f"server.metrics_port {settings.server.metrics_port} cannot be opened: {error.strerror}")
-        server = server_for(app, settings.server)
+        server = server_for(app, settings.server, lifecycle)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve())
         if not server.started:  # uvicorn has said why in the log

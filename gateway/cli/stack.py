@@ -192,6 +192,7 @@ def write_config(
                 "key_sha256": [secret_sha256(secret)],
             },
         },
+        "server": {"drain_s": 0},  # nobody balances between them
         # The venues began with us, so nobody can have spent their limits before.
         "limiter": {"assume_unspent": True},
         "orders": {"assume_none_sent": True},

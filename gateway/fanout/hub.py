@@ -11,6 +11,7 @@ Promises:
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -115,6 +116,14 @@ class Hub:
         return {
             venue: self._pulses.get(venue) if not self._is_silent(venue) else None for venue in self._pulse_of.values()
         }
+
+    def unsound(self) -> Counter[tuple[VenueName, Channel]]:
+        """How many topics read here are not to be trusted now: being repaired, silent, or never yet heard of."""
+        return Counter(
+            (topic.venue, topic.channel)
+            for topic, station in self._stations.items()
+            if station.ring.integrity is not Integrity.OK
+        )
 
     # --- the loops
 

@@ -19,7 +19,7 @@ from gateway.store.scripts import Script
 
 _ACQUIRE = Script.load("gateway.feeds", "acquire_lease.lua")
 _RENEW = Script.load("gateway.feeds", "renew_lease.lua")
-_RELEASE = Script.load("gateway.feeds", "release_lease.lua")
+_RELEASE = Script.load("gateway.store", "release.lua")
 
 _FENCED_AFTER = 0.75
 """The part of a lease its holder uses."""

@@ -68,11 +68,12 @@ class MarketFeeds:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            running = [tasks.create_task(self._supervisor.keep("fanout", self.hub.run))]
-            for name in self._venues:
-                loop = partial(self._own, name)
-                running.append(tasks.create_task(self._supervisor.keep(f"feeds.{name}", loop)))
-            stack.callback(_cancel, running)
+            reading = tasks.create_task(self._supervisor.keep("fanout", self.hub.run))
+            self._owning = [
+                tasks.create_task(self._supervisor.keep(f"feeds.{name}", partial(self._own, name)))
+                for name in self._venues
+            ]
+            stack.callback(_cancel, [reading, *self._owning])
             self._stack = stack.pop_all()
         return self
 
@@ -80,6 +81,11 @@ class MarketFeeds:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()  # an error of the block's own goes on as it is, not in a group of our tasks
+
+    async def hand_over(self) -> None:
+        """Leave the venues' streams to other replicas, for good; what those publish is still read here."""
+        _cancel(self._owning)
+        await asyncio.gather(*self._owning, return_exceptions=True)
 
     def state(self) -> FeedsState:
         """For readiness (`is_receiving`, and every loop running) and for the status page."""

@@ -86,6 +86,7 @@ class Owner:
         self._asked: set[Topic] = set()
         self._has_asked = asyncio.Event()
         self._moved: dict[str, int] = {}
+        self._lag = metrics.lag.labels(venue.name)
 
     async def run(self) -> None:
         try:
@@ -230,6 +231,8 @@ class Owner:
                 for feed in self._feeds.values():
                     self._publish(feed, feed.disconnected(now_us))
             case Ticker() | BookDelta() | BookSnapshot() | Trade():
+                if event.venue_time_us is not None:
+                    self._lag.observe(max(0, event.received_time_us - event.venue_time_us) / 1_000_000)
                 # without a feed: still on its way when we unsubscribed
                 if found := self._feeds.get(Topic(self._venue.name, _channel(event), event.symbol)):
                     self._publish(found, found.event(event, now_us))

@@ -6,6 +6,7 @@ or lost before it was copied leaves a `gap` record.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from gateway.store.scripts import Script
 _log = structlog.get_logger()
 
 _LEASE = Script.load("gateway.journal", "archive_lease.lua")
+_RELEASE = Script.load("gateway.store", "release.lua")
 _ARCHIVED = Script.load("gateway.journal", "archived.lua")
 
 _EVERY_S = 1.0
@@ -75,7 +77,10 @@ class Archiver:
                 await self.once()
                 await asyncio.sleep(_EVERY_S)
         finally:
+            mark = f"{self._replica}|{self._epoch}"
             self._let_go()
+            with suppress(StoreUnavailable):  # then it lapses
+                await self._store.run(_RELEASE, [keys.archive_lease(self._venue)], [mark])
 
     async def once(self) -> bool:
         """One round over all accounts; answers whether it was ours to make."""

@@ -7,6 +7,7 @@ from adapters.models import Balance, BalanceEvent, Position, PositionEvent, Symb
 from gateway.journal import positional
 from gateway.journal.entry import Entry, Kind
 
+SAID_BESIDE = ("venue", "symbol", "asset")
 _MOVES_WITH_PRICES = ("mark_price", "liquidation_price", "unrealized_pnl")
 
 
@@ -56,7 +57,7 @@ def gone(field: str) -> Holding:
 
 
 def encode_holding(holding: Holding) -> bytes:
-    values = None if holding.held is None else positional.values_of(holding.held, without=("venue", "symbol", "asset"))
+    values = None if holding.held is None else positional.values_of(holding.held, without=SAID_BESIDE)
     return positional.encode([holding.name, holding.venue_time_us, values])
 
 

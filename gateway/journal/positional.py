@@ -50,6 +50,11 @@ def _plain(item: Any) -> Any:
     return item
 
 
+def room(kind: type[Any], *, without: Collection[str] = ()) -> int:
+    """How many values of the dataclass this version knows; more of them were written by a newer one."""
+    return sum(field.name not in without for field in fields(kind))
+
+
 def made_of(kind: type[T], values: Sequence[Any], *, given: Mapping[str, Any]) -> T:
     """The dataclass that `values_of` took apart; `given` holds what was left out.
 

@@ -20,6 +20,7 @@ from typing import Self
 
 from adapters.contract import Call, CallKind, Limits
 from adapters.models import AccountName, VenueName
+from gateway import tracing
 from gateway.errors import StoreUnavailable
 from gateway.limiter.consumption import Consumption
 from gateway.limiter.emergency import Emergency
@@ -83,6 +84,7 @@ class Limiter:
         if self._settings.assume_unspent:
             with suppress(StoreUnavailable):
                 await self._store.command("SET", keys.limit_epoch(self._venue), 0, "NX")
+        self._meters.store(is_up=self._store.is_up)
         self._store.watch(self._wake_all)
         self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._heartbeat.run())]
         return self
@@ -99,6 +101,11 @@ class Limiter:
     def is_serving(self) -> bool:
         """Whether somebody asks Redis for those who wait; readiness looks at this."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def stop_serving(self) -> None:
+        """Have nobody wait any more, from now on: who does is told that nothing was sent."""
+        if self._tasks:
+            self._tasks[0].cancel()
 
     def take_up(self, accounts: Mapping[AccountName, AccountTerms]) -> None:
         """Use changed terms of accounts from now on; raises `ValueError` where they contradict themselves.
@@ -209,7 +216,8 @@ class Limiter:
         if (presence := PRESENCE.get()) is not None:
             presence.wait_for(waiter.ticket)
         try:
-            grant = await waiter.ticket
+            with tracing.span("limiter.wait", venue=self._venue, account=account, kind=kind):
+                grant = await waiter.ticket
         except (asyncio.CancelledError, CallerLeft):
             pump.abandon(waiter)
             raise
@@ -255,6 +263,7 @@ class Limiter:
 
     def _wake_all(self) -> None:
         """Redis went or came: those who wait must be told, and debts entered."""
+        self._meters.store(is_up=self._store.is_up)
         for pump in self._pumps.values():
             if not pump.is_idle():
                 self._serving.wake(pump)

@@ -25,6 +25,9 @@ _FOREIGN = Gauge(
     ["venue", "rule"],
 )
 _WAITING = Gauge("crossgate_limiter_waiting", "Callers that wait for leave", ["venue"])
+_WITHOUT_STORE = Gauge(
+    "crossgate_limiter_without_store", "Whether Redis is away, so that nothing but cancels goes to the venue", ["venue"]
+)
 _INCIDENTS = Counter(
     "crossgate_limiter_incidents_total",
     "What should not happen: the venue said too many, a grant grew too old, a call was never settled, "
@@ -54,6 +57,9 @@ class Meters:
 
     def waiting(self, callers: int) -> None:
         _WAITING.labels(self._venue).set(callers)
+
+    def store(self, *, is_up: bool) -> None:
+        _WITHOUT_STORE.labels(self._venue).set(not is_up)
 
     def refused(self, kind: CallKind, reason: str) -> None:
         _REFUSED.labels(self._venue, kind, reason).inc()

@@ -8,6 +8,7 @@ import structlog
 
 from adapters.errors import OrderNotFound, VenueError
 from adapters.models import VenueName, VenueOrder
+from gateway import tracing
 from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
@@ -64,6 +65,7 @@ class Finding:
     ) -> OrderRecord:
         """The record of a bot's own id, as it stands; asking never places. `owner` None: the client itself."""
         account = self._accounts.get(account_name, client)
+        tracing.note(client_order_id=client_order_id)
         owner = owner or client.name
         record, is_absent = None, False
         if client.sees(account.name, owner):  # else it answers as if there were none
@@ -186,6 +188,7 @@ class Finding:
     def find(self, client: Client, order_id: str) -> tuple[OrderIdentity, Account]:
         """What the id says, if it is ours and the client may see it; a foreign one answers like none."""
         identity = self._identities.read(order_id)
+        tracing.note(order_id=order_id)
         if identity is None or not client.sees(identity.account, identity.owner):
             raise order_not_found(order_id)
         try:

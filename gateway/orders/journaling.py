@@ -7,15 +7,24 @@ from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
-from adapters.models import Fill, VenueName
+from adapters.models import Balance, Fill, Position, VenueName
 from gateway.journal import positional
 from gateway.journal.entry import Entry, Kind
-from gateway.journal.holding import decode_holding
+from gateway.journal.holding import SAID_BESIDE, decode_holding
 from gateway.numbers import plain
 from gateway.orders.identity import OrderIdentity, spelled_out
 from gateway.orders.record import Intent, OrderRecord, Result, State, decode_venue_order
 
 _SAID_BY_ID = ("venue", "account", "owner", "symbol", "venue_client_id")
+
+
+_ROOMS = {
+    Kind.ORDER: (6, {0: positional.room(Intent, without=_SAID_BY_ID), 5: positional.room(Result)}),
+    Kind.FILL: (3, {2: positional.room(Fill, without=_SAID_BY_ID)}),
+    Kind.POSITION: (3, {2: positional.room(Position, without=SAID_BESIDE)}),
+    Kind.BALANCE: (3, {2: positional.room(Balance, without=SAID_BESIDE)}),
+}
+"""By kind of entry: how many values it has, and how many those have that are values by position themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +80,52 @@ def decode_fill(entry: Entry) -> JournaledFill:
 
 
 def spell_out(venue: VenueName, entry: Entry) -> dict[str, Any]:
-    """Everything an entry says, by name: what an archive keeps. What cannot be read is kept as it is."""
+    """Everything an entry says, by name: what an archive keeps.
+
+    One that cannot be read is kept as it is, and so, beside its names, is one that says more than this version knows.
+    """
     try:
-        match entry.kind:
-            case Kind.ORDER:
-                record = decode_step(entry)
-                return {
-                    **_named(record.intent),
-                    "state": record.state,
-                    "version": record.version,
-                    "created_ms": record.created_ms,
-                    "send_ms": record.send_ms,
-                    **_named(record.result),
-                    "price": _spelled(record.price),
-                    "quantity": _spelled(record.quantity),
-                }
-            case Kind.FILL:
-                told = decode_fill(entry)
-                return {"order_id": told.order_id, "client_order_id": told.client_order_id, **_named(told.fill)}
-            case Kind.POSITION | Kind.BALANCE:
-                holding = decode_holding(entry, venue)
-                held = None if holding.held is None else _named(holding.held)
-                return {"name": holding.name, "venue_time_us": holding.venue_time_us, "held": held}
-            case Kind.ORPHAN:
-                return _named(decode_venue_order(entry.data))
+        said = _spell_out(venue, entry)
     except ValueError:
-        pass
-    return entry.as_told()
+        said = None
+    if said is not None and not _is_beyond(entry):
+        return said
+    return entry.as_told() if said is None else {**said, "beyond": entry.as_told()}
+
+
+def _is_beyond(entry: Entry) -> bool:
+    """Whether a newer version wrote values that this one does not know."""
+    if entry.kind not in _ROOMS:
+        return False
+    values = positional.decode(entry.data)
+    count, rooms = _ROOMS[Kind(entry.kind)]
+    return len(values) > count or any(len(values[place] or ()) > room for place, room in rooms.items())
+
+
+def _spell_out(venue: VenueName, entry: Entry) -> dict[str, Any] | None:
+    match entry.kind:
+        case Kind.ORDER:
+            record = decode_step(entry)
+            return {
+                **_named(record.intent),
+                "state": record.state,
+                "version": record.version,
+                "created_ms": record.created_ms,
+                "send_ms": record.send_ms,
+                **_named(record.result),
+                "price": _spelled(record.price),
+                "quantity": _spelled(record.quantity),
+            }
+        case Kind.FILL:
+            told = decode_fill(entry)
+            return {"order_id": told.order_id, "client_order_id": told.client_order_id, **_named(told.fill)}
+        case Kind.POSITION | Kind.BALANCE:
+            holding = decode_holding(entry, venue)
+            held = None if holding.held is None else _named(holding.held)
+            return {"name": holding.name, "venue_time_us": holding.venue_time_us, "held": held}
+        case Kind.ORPHAN:
+            return _named(decode_venue_order(entry.data))
+    return None
 
 
 def _named(value: Any) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from adapters.models import AccountName
+
 ORDERS = Counter("crossgate_orders_total", "Orders by what their send came to", ["venue", "status"])
 CANCELS = Counter("crossgate_cancels_total", "Cancels the venue took", ["venue"])
 WITHDRAWN = Counter(
@@ -20,11 +22,26 @@ PRIVATE_STREAMS = Gauge("crossgate_private_stream_up", "Whether this replica fol
 FOREIGN_EVENTS = Counter(
     "crossgate_foreign_order_events_total", "Events of orders that none of our records knows", ["account"]
 )
-PENDING = Gauge("crossgate_orders_pending", "Orders of an account that wait to be settled", ["account"])
 STUCK = Gauge("crossgate_orders_stuck", "Stuck orders of an account: each holds its market", ["account"])
 READY = Gauge("crossgate_account_ready", "Whether the account takes new orders", ["account"])
 ORPHANS = Gauge("crossgate_orphan_orders", "Orders at the venue that none of our records knows", ["account"])
 DUPLICATES = Gauge("crossgate_duplicate_orders", "Client ids under which more than one order rests", ["account"])
+PENDING = Gauge("crossgate_orders_pending", "Orders on their way to the venue, or unknown", ["account"])
+UNKNOWN = Gauge("crossgate_orders_unknown", "Orders of which nobody knows whether the venue has them", ["account"])
+LIVE = Gauge("crossgate_orders_live", "Orders that rest at the venue", ["account"])
+TENDED = Gauge("crossgate_account_tended", "Whether this replica sweeps and follows the account", ["account"])
+SWEEP_FAILURES = Counter("crossgate_sweep_failures_total", "Sweeps of an account that failed", ["account"])
+
+
+def tended(account: AccountName, *, is_ours: bool) -> None:
+    """Say whose account it is; of one that is another's to tend, this replica shows no orders."""
+    TENDED.labels(account).set(is_ours)
+    if not is_ours:
+        for gauge in (PENDING, UNKNOWN, LIVE):
+            with suppress(KeyError):
+                gauge.remove(account)
+
+
 SEND_SECONDS = Histogram(
     "crossgate_order_send_seconds",
     "From claim to settled, the limiter's wait included",

@@ -39,6 +39,9 @@ from gateway.settings import OrderSettings
 from gateway.store.client import Store
 from gateway.store.memory import StoreMemory
 
+TENDING = "tending of accounts"
+"""What is left to other replicas when one goes."""
+
 
 class OrderPath:
     """Everything that deals with orders; what `run` names has to run."""
@@ -183,7 +186,7 @@ class OrderPath:
     def run(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What never ends by itself, with a name for each."""
         yield "halts", self.halts.run()
-        yield "tending of accounts", self.tending.run()
+        yield TENDING, self.tending.run()
         yield "withdrawals of orders", self.withdrawing.run()
         yield "dead-man switches", self.dead_man.run()
         yield "memory of the store", self.memory.run()

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.errors import NotSupported
 from adapters.models import Market, VenueName
+from gateway import tracing
 from gateway.accounts import Account, Accounts
 from gateway.auth.grants import Client
 from gateway.clock import VenueClock
@@ -133,6 +134,7 @@ class Placing:
         Safe to repeat with the same id: at most one order reaches the venue. Raises `Refusal`; one whose outcome is
         `not_sent` leaves the id free.
         """
+        tracing.note(client_order_id=order.client_order_id)
         while True:
             # Shielded: from its claim on the order is seen through, whoever waits for it.
             placed = await asyncio.shield(self._in_flight.start(self._claim_and_send(client, order)))
@@ -205,9 +207,10 @@ class Placing:
         now_ms = self._clocks[account.venue.name].redis_time_ms()
         lease_ms = self._settings.claim_lease_ms + round(wait_s(order, intents[0], now_ms) * 1000)
         try:
-            return await self._claiming.claim(
-                account, intents, nonce=nonce, content=content, lease_ms=lease_ms, may_admit=may_admit
-            )
+            with tracing.span("order.claim"):
+                return await self._claiming.claim(
+                    account, intents, nonce=nonce, content=content, lease_ms=lease_ms, may_admit=may_admit
+                )
         except StoreUnavailable as error:
             _log.warning("order_not_claimed", account=account.name, error=str(error))
             if error.may_have_run:

@@ -13,9 +13,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -41,6 +42,8 @@ from gateway.errors import Code
 from gateway.numbers import plain
 from gateway.orders.identity import OrderIdentity
 from gateway.orders.new_order import present
+
+_NOTHING: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class State(StrEnum):
@@ -180,6 +183,8 @@ class OrderRecord:
     send_ms: int | None = None
     """Send time it was signed for, in the venue's time."""
     window_ms: int | None = None
+    beyond: Mapping[str, msgspec.Raw] = field(default_factory=lambda: _NOTHING)
+    """Members of the result that a newer version wrote; they are written back, or an upgrade would lose them."""
 
     @property
     def is_running(self) -> bool:
@@ -253,11 +258,13 @@ _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=str)
 _intents = msgspec.json.Decoder(Intent)
 _results = msgspec.json.Decoder(Result)
 _venue_orders = msgspec.json.Decoder(VenueOrder)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RESULT_MEMBERS = frozenset(member.name for member in fields(Result))
 
 
-def encode(part: Intent | Result) -> bytes:
-    """JSON of a part of a record."""
-    return _encoder.encode(_plain_numbers(part))
+def encode(part: Intent | Result, beyond: Mapping[str, msgspec.Raw] = _NOTHING) -> bytes:
+    """JSON of a part of a record, with what a newer version knows beyond it."""
+    return _encoder.encode({**_plain_numbers(part), **beyond})
 
 
 def encode_venue_order(order: VenueOrder) -> bytes:
@@ -285,17 +292,22 @@ def _plain_numbers(part: Intent | Result | VenueOrder) -> dict[str, Any]:
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 
-def decode(fields: Mapping[bytes, bytes]) -> OrderRecord:
+def _beyond(result: bytes) -> Mapping[str, msgspec.Raw]:
+    return {name: value.copy() for name, value in _members.decode(result).items() if name not in _RESULT_MEMBERS}
+
+
+def decode(kept: Mapping[bytes, bytes]) -> OrderRecord:
     """The record kept in a hash."""
     return OrderRecord(
-        intent=_intents.decode(fields[b"intent"]),
-        state=State(fields[b"state"].decode()),
-        version=int(fields[b"version"]),
-        created_ms=int(fields[b"created_ms"]),
-        updated_ms=int(fields[b"updated_ms"]),
-        result=_results.decode(fields[b"result"]),
-        nonce=fields[b"nonce"].decode(),
-        lease_until_ms=int(fields[b"lease_until_ms"]),
-        send_ms=int(fields[b"send_ms"]) if b"send_ms" in fields else None,
-        window_ms=int(fields[b"window_ms"]) if b"window_ms" in fields else None,
+        intent=_intents.decode(kept[b"intent"]),
+        state=State(kept[b"state"].decode()),
+        version=int(kept[b"version"]),
+        created_ms=int(kept[b"created_ms"]),
+        updated_ms=int(kept[b"updated_ms"]),
+        result=_results.decode(kept[b"result"]),
+        nonce=kept[b"nonce"].decode(),
+        lease_until_ms=int(kept[b"lease_until_ms"]),
+        send_ms=int(kept[b"send_ms"]) if b"send_ms" in kept else None,
+        window_ms=int(kept[b"window_ms"]) if b"window_ms" in kept else None,
+        beyond=_beyond(kept[b"result"]),
     )

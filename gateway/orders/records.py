@@ -121,6 +121,15 @@ class SendLeave:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Orders of one account that have not ended; `pending` includes the unknown ones."""
+
+    pending: int
+    unknown: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """Answer of `admit`: that of `claim`, then as far as it came."""
 
@@ -319,7 +328,7 @@ class Records:
             [
                 record.version,
                 record.state,
-                encode(record.result),
+                encode(record.result, record.beyond),
                 intent.order_id,
                 look_again_ms,
                 self._settings.keep_finished_ms,
@@ -354,7 +363,7 @@ class Records:
                 MAX_LENGTH,
                 order.version,
                 order.nonce,
-                encode(order.result),
+                encode(order.result, order.beyond),
                 encode_step(replace(order, version=order.version + 1)),
             ],
         )
@@ -557,6 +566,16 @@ class Records:
         """Ids of orders that rest at the venue."""
         ids = await self._store.command("ZRANGE", keys.live_orders(self._venue, account), offset, offset + count - 1)
         return [order_id.decode() for order_id in ids]
+
+    async def counts(self, account: AccountName) -> Counts:
+        """How many orders have not ended, by how far they are; of the pending ones at most 1,000 are looked at."""
+        pending, live = await asyncio.gather(
+            self._store.command("ZRANGE", keys.pending_orders(self._venue, account), 0, 999),
+            self._store.command("ZCARD", keys.live_orders(self._venue, account)),
+        )
+        names = [keys.order(self._venue, order_id.decode()) for order_id in pending]
+        states = await asyncio.gather(*(self._store.command("HGET", name, "state") for name in names))
+        return Counts(len(pending), states.count(b"unknown"), live)
 
     async def due(self, account: AccountName, now_ms: int, *, count: int = 1_000) -> list[str]:
         """Ids of orders whose lease has lapsed, or that are unknown and to be looked for again."""

@@ -44,7 +44,7 @@ class Sweep:
         now_ms = (await self._store.time_us()) // 1_000
         await self._records.shrink(self._account.name, now_ms)
         due = await self._records.due(self._account.name, now_ms)
-        metrics.PENDING.labels(self._account.name).set(len(due))
+        await self._count()
         found = [record for record in await asyncio.gather(*(self._read(one) for one in due)) if record is not None]
         unknown = [
             record for record in [await self._taken_over(one, now_ms, lost_ms) for one in found] if _is_unknown(record)
@@ -66,6 +66,12 @@ class Sweep:
             self._report(looked_up)
             marked = await self._find_stuck(looked_up)
             await self._look_again([record for record in marked if _is_unknown(record)])
+
+    async def _count(self) -> None:
+        counts = await self._records.counts(self._account.name)
+        metrics.PENDING.labels(self._account.name).set(counts.pending)
+        metrics.UNKNOWN.labels(self._account.name).set(counts.unknown)
+        metrics.LIVE.labels(self._account.name).set(counts.live)
 
     async def _read(self, order_id: str) -> OrderRecord | None:
         try:

@@ -30,8 +30,11 @@ from gateway.orders.sweep import Sweep
 from gateway.settings import OrderSettings
 from gateway.store import keys
 from gateway.store.client import Store
+from gateway.store.scripts import Script
 
 _log = structlog.get_logger()
+
+_RELEASE = Script.load("gateway.store", "release.lua")
 
 _EVERY_S = 0.5
 _AWAITED_S = 0.1
@@ -74,7 +77,7 @@ class Tending:
         self._looks: dict[AccountName, _Attempts] = {}
 
     async def run(self) -> None:
-        """Tend again and again; ends only by cancellation."""
+        """Tend again and again; ends only by cancellation, and leaves the accounts to other replicas then."""
         tended: dict[AccountName, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -86,9 +89,12 @@ class Tending:
     async def _keep_tending(self, name: AccountName) -> None:
         following: asyncio.Task[None] | None = None
         followed: Account | None = None
+        account: Account | None = None
+        is_ours = False
         try:
             while (account := self._accounts.find(name)) is not None:
                 is_ours = await self._tend(account)
+                metrics.tended(name, is_ours=is_ours)
                 if following is not None and (not is_ours or followed is not account):
                     await _end(following)
                     following = None
@@ -100,6 +106,9 @@ class Tending:
             metrics.forget(name)
             if following is not None:
                 await _end(following)
+            metrics.tended(name, is_ours=False)
+            if account is not None and is_ours:
+                await self._release(account)
 
     async def _tend(self, account: Account) -> bool:
         """One pass over the account's orders, if it is ours to tend; answers whether it is."""
@@ -116,8 +125,10 @@ class Tending:
             if is_ours:
                 await self._see_to(account, records, readiness)
         except (StoreUnavailable, VenueError, Refusal) as error:
+            metrics.SWEEP_FAILURES.labels(account.name).inc()
             _log.warning("sweep_failed", account=account.name, error=str(error))
         except Exception:  # whatever it is, it must not end the tending of the other accounts
+            metrics.SWEEP_FAILURES.labels(account.name).inc()
             _log.exception("sweep_broken", account=account.name)
         return is_ours
 
@@ -185,6 +196,10 @@ class Tending:
             return False
         await self._store.command("PEXPIRE", key, _LEASE_MS)
         return True
+
+    async def _release(self, account: Account) -> None:
+        with suppress(StoreUnavailable):  # then it lapses
+            await self._store.run(_RELEASE, [keys.sweep_lease(account.venue.name, account.name)], [self._replica])
 
 
 class _Attempts:

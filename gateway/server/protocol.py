@@ -76,6 +76,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(Code.HEADERS_TOO_LARGE, f"the headers are larger than {HEADERS_MAX_BYTES} bytes")
             raise _RequestRefused
         super().on_headers_complete()
+        if self.is_leaving:
+            self.leave()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the server is about to end: each connection is closed behind its next answer, which says so."""
+        return False
+
+    def leave(self) -> None:
+        """Close the connection behind the answer that is under way, if there is any."""
+        if self.cycle is not None and not self.cycle.response_started:  # type: ignore[redundant-expr]  # None at first
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._stop_timer()

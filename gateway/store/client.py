@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
+from gateway.store import metrics
 from gateway.store.scripts import Script
 from gateway.store.wire import Address, Argument, Call, Wire, pack
 
@@ -134,7 +135,7 @@ class Store:
     def _add(self, call: Call) -> None:
         if self._is_closed or len(self._waiting) >= _WAITING_MAX:
             reason = "the store is closed" if self._is_closed else "too many calls wait for Redis"
-            _fail(call, StoreUnavailable(reason, may_have_run=False))
+            self._fail_all([call], "not_written", reason, may_have_run=False)
             return
         self._waiting.append(call)
         if not self._flush_is_due:
@@ -155,7 +156,7 @@ class Store:
             try:
                 self._wire.send(calls)
             except ConnectionError as exc:  # closing already; `_on_lost` is on its way
-                self._fail_all(calls, str(exc), may_have_run=False)
+                self._fail_all(calls, "lost", f"Redis: {exc}", may_have_run=False)
 
     async def _connect(self) -> None:
         try:
@@ -164,7 +165,8 @@ class Store:
             self._set_up(is_up=True)
         except OSError as exc:  # TimeoutError is one
             self._set_up(is_up=False)
-            self._fail_all(self._take_waiting(), f"cannot connect: {str(exc) or 'timed out'}", may_have_run=False)
+            reason = f"Redis: cannot connect: {str(exc) or 'timed out'}"
+            self._fail_all(self._take_waiting(), "connect", reason, may_have_run=False)
         finally:
             self._connecting = None
         self._flush()
@@ -188,23 +190,26 @@ class Store:
             packed = pack("EVAL", call.script.source, *call.operands)
             self._add(Call(packed, call.reply))
         elif code in _REFUSED_UNEXECUTED:
-            _fail(call, StoreUnavailable(f"Redis refused: {message}", may_have_run=False))
+            self._fail_all([call], "refused", f"Redis refused: {message}", may_have_run=False)
         else:
             _fail(call, ResponseError(message))
 
     def _on_batch_answered(self, latency_s: float) -> None:
         self.latency_s = latency_s
+        metrics.ROUND_TRIP.observe(latency_s)
         if self._waiting:
             self._flush()
 
     def _on_lost(self, wire: Wire, calls: list[Call], reason: str) -> None:
-        self._fail_all(calls, reason, may_have_run=True)
+        reason = f"Redis: {reason}"
+        self._fail_all(calls, "lost", reason, may_have_run=True)
         if wire is self._wire:
             self._wire = None
             self._set_up(is_up=False)
-            self._fail_all(self._take_waiting(), reason, may_have_run=False)
+            self._fail_all(self._take_waiting(), "lost", reason, may_have_run=False)
 
     def _set_up(self, *, is_up: bool) -> None:
+        metrics.REDIS_UP.set(is_up)
         if is_up != self._is_up:
             self._is_up = is_up
             for changed in self._watchers:
@@ -214,9 +219,10 @@ class Store:
         calls, self._waiting = self._waiting, []
         return calls
 
-    def _fail_all(self, calls: list[Call], reason: str, *, may_have_run: bool) -> None:
+    def _fail_all(self, calls: list[Call], kind: str, reason: str, *, may_have_run: bool) -> None:
+        metrics.ERRORS.labels(kind).inc(len(calls))
         for call in calls:
-            _fail(call, StoreUnavailable(f"Redis: {reason}", may_have_run=may_have_run))
+            _fail(call, StoreUnavailable(reason, may_have_run=may_have_run))
 
     async def _probe(self) -> None:
         while True:
@@ -233,7 +239,7 @@ class Store:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._fail_all(self._take_waiting(), "the store is closed", may_have_run=False)
+        self._fail_all(self._take_waiting(), "not_written", "Redis: the store is closed", may_have_run=False)
         if self._wire is not None:
             self._wire.close("the store is closed")
             await asyncio.sleep(0)  # lets the transport close its socket

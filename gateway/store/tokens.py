@@ -26,7 +26,7 @@ from gateway.store.scripts import Script
 _log = structlog.get_logger()
 
 _STORE = Script.load("gateway.store", "store_token.lua")
-_RELEASE = Script.load("gateway.store", "release_login.lua")
+_RELEASE = Script.load("gateway.store", "release.lua")
 
 LEASE_MS = 5_000
 """How long one replica may take to log in before another tries."""
@@ -89,6 +89,11 @@ class AccountTokens:
     def is_at_hand(self) -> bool:
         """Whether `get` answers at once, without a login or a look at the store."""
         return self._kept is not None and self._is_good(self._kept)
+
+    @property
+    def left_s(self) -> float:
+        """How long the token is good for; 0 while there is none."""
+        return 0.0 if self._kept is None else max(0.0, (self._kept.token.expires_us - self._now_us()) / 1e6)
 
     async def get(self, fetch: FetchToken) -> str:
         """A token good for now; logs in if nobody has. Raises what `fetch` raises."""
@@ -154,7 +159,11 @@ class AccountTokens:
                     await self._vault.store.run(_RELEASE, [keys.token_lease(self._venue, self._account)], [mark])
 
     async def _log_in(self, fetch: FetchToken) -> Token:
-        token = await fetch()
+        try:
+            token = await fetch()
+        except Exception:  # whatever it is, it goes on to whoever asked
+            metrics.TOKENS_FAILED.labels(self._venue).inc()
+            raise
         metrics.TOKENS_FETCHED.labels(self._venue).inc()
         _log.info("token_fetched", venue=self._venue, account=self._account)
         return token

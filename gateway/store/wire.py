@@ -5,6 +5,7 @@ and hiredis packs and parses; the part in between is our own, because redis-py's
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Wire(asyncio.Protocol):
         self._lost = lost
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
         self._unanswered: deque[Call] = deque()
-        self._batches: deque[tuple[int, float]] = deque()  # calls not yet answered, and when they were written
+        # Calls not yet answered, and when they were written; by a clock finer than uvloop's, which counts milliseconds.
+        self._batches: deque[tuple[int, float]] = deque()
         self._late: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._reason = "the connection was closed"
@@ -70,7 +72,7 @@ class Wire(asyncio.Protocol):
             raise ConnectionError(self._reason)
         self._transport.write(b"".join([call.packed for call in calls]))
         self._unanswered.extend(calls)
-        self._batches.append((len(calls), self._loop.time()))
+        self._batches.append((len(calls), time.monotonic()))
         if self._late is None:
             self._late = self._loop.call_later(self._timeout_s, self._check_late)
 
@@ -108,14 +110,14 @@ class Wire(asyncio.Protocol):
             self._batches[0] = (left - 1, sent_at)
         else:
             self._batches.popleft()
-            self._batch_answered(self._loop.time() - sent_at)
+            self._batch_answered(time.monotonic() - sent_at)
 
     def _check_late(self) -> None:
         """One timer for all batches: look at the oldest, and come back when it could be late."""
         self._late = None
         if not self._batches:
             return
-        left_s = self._batches[0][1] + self._timeout_s - self._loop.time()
+        left_s = self._batches[0][1] + self._timeout_s - time.monotonic()
         if left_s <= 0:
             self.close(f"no answer within {self._timeout_s:g} s")
         else:

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway import about
 from gateway.auth import Client
 from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.fanout import metrics as fanout_metrics
@@ -75,6 +76,10 @@ class Connection:
                 self._drop_private()
                 self._revoked.set()
 
+    def draining(self, closes_in_ms: int) -> None:
+        """Tell the client that the connection will be closed."""
+        self._mailbox.reply(self._session.draining(closes_in_ms).body)
+
     async def run(self) -> None:
         """Serve until either side is done."""
         closed: _Closed | None = None
@@ -126,7 +131,8 @@ class Connection:
             case Leave(topic=topic):
                 self._hub.unsubscribe(topic, self._mailbox)
             case JoinPrivate():
-                await self._join_private(intent)
+                with about.apart():
+                    await self._join_private(intent)
             case LeavePrivate():
                 self._leave_private(intent.channel, intent.account)
                 reply = self._session.about_account("unsubscribed", intent.channel, intent.account, intent.id)

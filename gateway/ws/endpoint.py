@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.websockets import WebSocket
 
@@ -46,6 +47,7 @@ class Sockets:
         self._new_request_id = new_request_id
         self._time_ms = time_ms
         self._draining = asyncio.Event()
+        self._closes_at_s: float | None = None
         self._connections: set[Connection] = set()
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -69,6 +71,7 @@ class Sockets:
             settings=self._settings,
         )
         self._connections.add(connection)
+        self._tell_end(connection)
         try:
             with metrics.clients.track_inprogress():
                 await connection.run()
@@ -80,6 +83,23 @@ class Sockets:
         for connection in list(self._connections):
             connection.clients_changed()
 
+    def announce(self, closes_in_s: float) -> None:
+        """Tell every client, and those that still come, when its connection will be closed."""
+        self._closes_at_s = time.monotonic() + closes_in_s
+        for connection in list(self._connections):
+            self._tell_end(connection)
+
     def drain(self) -> None:
         """Send every client to another replica, and those that still come as well."""
         self._draining.set()
+
+    async def closed(self, timeout_s: float) -> None:
+        """Wait until every connection is closed, but not longer than that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._connections:  # noqa: ASYNC110 - once in a process's life
+                    await asyncio.sleep(0.01)
+
+    def _tell_end(self, connection: Connection) -> None:
+        if self._closes_at_s is not None:
+            connection.draining(max(0, round((self._closes_at_s - time.monotonic()) * 1000)))

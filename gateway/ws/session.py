@@ -12,6 +12,7 @@ import msgspec
 from adapters.contract import Channel, Venue
 from adapters.models import Symbol, VenueName
 from gateway.api.problem import error_object
+from gateway.auth.metrics import count
 from gateway.errors import Code, Refusal
 from gateway.fanout.ring import Position
 from gateway.fanout.topic import Topic
@@ -119,9 +120,14 @@ class Session:
         self._is_authenticated, self._needs_token = True, False
         return self._reply("authenticated", frame_id)
 
+    def draining(self, closes_in_ms: int) -> Reply:
+        """This replica is about to close all connections: connect to another one before that."""
+        return self._reply("draining", None, channel="system", closes_in_ms=closes_in_ms)
+
     def refused(self, refusal: Refusal, frame_id: Id) -> Reply:
         """An error as the client sees it; the connection goes on."""
         metrics.refused.labels(refusal.code).inc()
+        count(refusal)
         return self._reply("error", frame_id, error=error_object(refusal, self._new_request_id()))
 
     def _subscribe(self, frame: Subscribe) -> list[Intent]:

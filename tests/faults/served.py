@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.server.run import server_for
+from gateway.services import Lifecycle
 from gateway.settings import ServerSettings
 from tests.gateway.api.running import Running
 from tests.gateway.orders.replica import until
@@ -95,7 +96,7 @@ def _answers(said: bytes, *, is_cut: bool = False) -> Iterator[Answer]:
 async def served(gateway: Running) -> AsyncIterator[Served]:
     """Serve a running gateway until the block ends."""
     watched = Watched(gateway.app)
-    server = server_for(watched, ServerSettings(port=0, request_timeout_s=REQUEST_TIMEOUT_S))
+    server = server_for(watched, ServerSettings(port=0, request_timeout_s=REQUEST_TIMEOUT_S), Lifecycle())
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started or task.done())
     try:

@@ -98,9 +98,9 @@ def test_metrics_are_served_on_their_own_port() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    telemetry.serve_metrics(ServerSettings(metrics_port=port))
+    telemetry.serve_metrics(ServerSettings(metrics_port=port), "c0ffee")
     with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         said = answer.read().decode()
-    assert f'crossgate_build_info{{version="{__version__}"}}' in said
+    assert f'crossgate_build_info{{commit="c0ffee",version="{__version__}"}}' in said
     with pytest.raises(OSError, match="in use"):
-        telemetry.serve_metrics(ServerSettings(metrics_port=port))
+        telemetry.serve_metrics(ServerSettings(metrics_port=port), "c0ffee")

@@ -149,12 +149,7 @@ async def healthz() -> Response:
 @router.get("/readyz", include_in_schema=False)
 async def readyz(the: TheServices) -> Response:
     """Whether traffic should come here: this process and its Redis, never a venue."""
-    reasons = [f"background task {name} has died" for name in the.lifecycle.failed_tasks]
-    if the.lifecycle.is_draining:
-        reasons.append("draining")
-    if not the.store.is_up:
-        reasons.append("Redis cannot be reached")
-    reasons += [f"the limiter of {name} has stopped" for name in the.limiters if not the.limiters[name].is_serving]
+    reasons = the.reasons_not_ready()
     if reasons:
         return JSONResponse({"status": "not ready", "reasons": reasons}, 503)
     return JSONResponse({"status": "ready"})

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 from starlette.responses import PlainTextResponse
 
 from gateway.addresses import AllowList
@@ -18,6 +19,7 @@ from gateway.auth import ClientBudget, Signatures
 from gateway.errors import Code
 from tests.gateway.api.conftest import gateway_on, new_exchange, settings_for
 from tests.gateway.api.running import Running, limit_body
+from tests.gateway.orders.replica import until
 from tests.redis_process import RedisProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,6 +35,7 @@ async def test_the_time_and_the_state_are_public(gateway: Running) -> None:
 
 
 async def test_the_probes_answer(gateway: Running) -> None:
+    await until(lambda: gateway.services.feeds.state().is_receiving)
     for path, said in (("/healthz", "ok"), ("/readyz", "ready")):
         answer = await gateway.http.get(path)
         assert (answer.status_code, answer.json()["status"]) == (200, said)
@@ -236,6 +239,9 @@ async def test_a_gateway_without_redis_says_so_everywhere(tmp_path: Path, own_re
             assert error["retryable"]
         assert (await gateway.http.get("/readyz")).status_code == 503
         assert (await gateway.http.get("/healthz")).status_code == 200
+        assert REGISTRY.get_sample_value("crossgate_redis_up") == 0
+        assert REGISTRY.get_sample_value("crossgate_limiter_without_store", {"venue": "sim"}) == 1
+        assert REGISTRY.get_sample_value("crossgate_redis_errors_total", {"reason": "connect"})
         assert (await gateway.call("GET", "/v1/markets")).status_code == 200
         cancelled = await gateway.call("DELETE", f"/v1/orders/{order_id}", client="bot")
         assert cancelled.json()["data"]["status"] == "cancelled"

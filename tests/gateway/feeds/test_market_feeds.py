@@ -113,6 +113,7 @@ async def test_a_lost_connection_makes_every_topic_resync(
         script.disconnect()
         for reader in readers:
             assert (await reader.next())["integrity"] == "resyncing"
+        assert feeds.hub.unsound() == {(topic.venue, topic.channel): 1 for topic in (BOOK, TRADES, TICKER)}
         late = await Reader(feeds).subscribe(BOOK).until("status")
         assert late["integrity"] == "resyncing"
         assert state_of(feeds).integrity is Integrity.RESYNCING
@@ -122,6 +123,7 @@ async def test_a_lost_connection_makes_every_topic_resync(
             message = await reader.next()
             assert (message["type"], message["integrity"]) == ("snapshot", "ok")
         await eventually(lambda: state_of(feeds).integrity is Integrity.OK)
+        assert not feeds.hub.unsound()
 
 
 async def test_a_venue_that_does_not_answer_is_said_to_a_joiner(
@@ -159,6 +161,22 @@ async def test_an_owner_that_leaves_hands_over_and_one_that_dies_is_replaced(
         assert after["data"]["bids"][1] == ["98", "5"]
         assert second.state().venues[script.name].owner == "second"
         assert script.most_subscriptions[UPSTREAM] == 1
+
+
+async def test_a_replica_that_hands_over_goes_on_reading_what_the_next_owner_publishes(
+    store: Store, feed_redis: RedisProcess, script: ScriptedVenue
+) -> None:
+    async with replica(feed_redis.url, script, "first", QUICK) as first:
+        before = await Reader(first).subscribe(BOOK).until("snapshot")
+        async with replica(feed_redis.url, script, "second", QUICK) as second:
+            await first.hand_over()
+            await eventually(lambda: second.state().venues[script.name].owner == "second")
+            reader = Reader(first).subscribe(BOOK)
+            while (after := await reader.until("snapshot"))["epoch"] == before["epoch"]:
+                pass
+            script.change_book(bids=levels(("98", "5")))
+            assert (await reader.until("update"))["epoch"] == after["epoch"]
+            assert first.state().venues[script.name].owner == "second"
 
 
 async def test_a_reader_that_was_away_gets_what_it_missed_or_a_snapshot(

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import AccountName, OrderStatus, Symbol
@@ -37,6 +38,22 @@ async def test_an_unknown_order_is_settled(one: Replica) -> None:
     record = await lost(one)
     await one.sweep.once()
     assert await settled(one, record)
+
+
+def shown(name: str) -> float | None:
+    return REGISTRY.get_sample_value(f"crossgate_{name}", {"account": ACCOUNT})
+
+
+async def test_an_accounts_orders_are_shown_by_who_tends_it_and_by_no_other(one: Replica) -> None:
+    await lost(one)
+    await one.sweep.once()
+    assert [shown(f"orders_{state}") for state in ("pending", "unknown", "live")] == [1, 1, 0]
+    run = asyncio.create_task(one.sweeps.run())
+    await until(lambda: (shown("account_tended"), shown("orders_unknown"), shown("orders_live")) == (1, 0, 1))
+    run.cancel()
+    await asyncio.wait([run])
+    assert [shown(f"orders_{state}") for state in ("pending", "unknown", "live")] == [None, None, None]
+    assert shown("account_tended") == 0
 
 
 async def test_all_unknown_orders_of_a_market_share_the_calls(one: Replica) -> None:
@@ -128,7 +145,7 @@ async def test_replicas_take_turns_by_lease(one: Replica, other: Replica) -> Non
     assert await holder() == b"a"
     first.cancel()
     await asyncio.wait([first])
-    await one.store.command("DEL", lease)  # as if it had lapsed
+    assert await holder() != b"a"  # whoever ends leaves the account to others at once
     await eventually(is_held_by_other)
     record = await lost(one, "two")
     await eventually(lambda: settled(one, record))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocket
 from gateway.api.context import RequestContext
 from gateway.limiter import CallerLeft, Presence
 from gateway.server.run import Server, server_for
+from gateway.services import Lifecycle
 from gateway.settings import ServerSettings
 from tests.gateway.orders.replica import until
 
@@ -117,7 +119,7 @@ async def served(listening: Served) -> AsyncIterator[Served]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def listening() -> AsyncIterator[Served]:
     echo = Echo()
-    server = server_for(echo, ServerSettings(port=0, request_timeout_s=TIMEOUT_S))
+    server = server_for(echo, ServerSettings(port=0, request_timeout_s=TIMEOUT_S), Lifecycle())
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -411,3 +413,36 @@ async def test_the_server_says_nothing_of_itself(served: Served) -> None:
     async with served.connect() as (reader, writer):
         writer.write(GET)
         assert "server" not in (await read_answer(reader)).headers
+
+
+@pytest.mark.parametrize(("number", "drain_s"), [(signal.SIGTERM, 3.0), (signal.SIGINT, 0.0)])
+async def test_a_server_that_ends_answers_until_all_are_sent_away(number: signal.Signals, drain_s: float) -> None:
+    lifecycle, may_end = Lifecycle(), asyncio.Event()
+    asked: list[float] = []
+
+    async def drain(seconds: float) -> None:
+        asked.append(seconds)
+        await may_end.wait()
+
+    lifecycle.drain = drain
+    server = server_for(Echo(), ServerSettings(port=0, drain_s=3.0), lifecycle)
+    task = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    served = Served(server.servers[0].sockets[0].getsockname()[1], server, Echo())
+    async with served.connect() as (kept, to_kept):
+        to_kept.write(GET)
+        assert "connection" not in (await read_answer(kept)).headers
+        server.handle_exit(number, None)
+        await until(lambda: bool(asked))
+        to_kept.write(GET)
+        assert (await read_answer(kept)).headers["connection"] == "close"
+        assert await closes_within(kept, 5) == b""
+    async with served.connect() as (new, to_new):
+        to_new.write(GET)
+        assert (await read_answer(new)).status == 200
+    may_end.set()
+    async with asyncio.timeout(5):
+        await task
+    assert asked == [drain_s]
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", served.port)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from adapters.contract import Token
 from adapters.errors import NoAnswer
@@ -160,8 +161,11 @@ async def test_a_refusal_of_a_token_that_was_replaced_meanwhile_changes_nothing(
 
 async def test_a_failed_login_is_told_to_those_who_waited_and_the_next_call_tries_again(three: Fleet) -> None:
     three.logins.fails = 1
+    failed: dict[str, str] = {"venue": three.replicas[0]._venue}
+    before = REGISTRY.get_sample_value("crossgate_token_failures_total", failed) or 0
     with pytest.raises(NoAnswer):
         await three.replicas[0].get(three.logins)
+    assert REGISTRY.get_sample_value("crossgate_token_failures_total", failed) == before + 1
     assert await three.replicas[0].get(three.logins) == "secret-token-2"
 
 

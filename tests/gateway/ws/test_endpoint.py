@@ -110,13 +110,20 @@ async def test_a_silent_client_is_closed(serve: Serve) -> None:
         assert await closed(client) == CloseCode.IDLE
 
 
-async def test_a_draining_replica_sends_its_clients_away(serve: Serve) -> None:
+async def test_a_draining_replica_announces_it_and_sends_its_clients_away(serve: Serve) -> None:
     async with serve() as serving, connect(serving.url) as client:
-        await subscribe(client)
-        serving.sockets.drain()
-        assert await closed(client) == CloseCode.RESTARTING
+        await client.send('{"type": "ping"}')
+        assert (await receive(client))["type"] == "pong"
+        serving.sockets.announce(30)
         async with connect(serving.url) as late:
-            assert await closed(late) == CloseCode.RESTARTING
+            for told in (await receive(client), await receive(late)):
+                assert (told["channel"], told["type"]) == ("system", "draining")
+                assert 0 < told["closes_in_ms"] <= 30_000
+            serving.sockets.drain()
+            assert await closed(client) == await closed(late) == CloseCode.RESTARTING
+        await serving.sockets.closed(timeout_s=5)
+        async with connect(serving.url) as later:
+            assert await closed(later) == CloseCode.RESTARTING
 
 
 async def test_clients_of_two_replicas_get_identical_text(serve: Serve, script: ScriptedVenue) -> None:
