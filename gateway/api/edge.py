@@ -19,7 +19,7 @@ from gateway import about, tracing
 from gateway.addresses import AllowList, client_address
 from gateway.api import metrics
 from gateway.api.context import BudgetView, RequestContext, now_ms
-from gateway.api.problem import READS, error_response, internal_error
+from gateway.api.problem import READS, error_response, internal_error, shut_down
 from gateway.api.signed import authenticate, is_signed
 from gateway.auth import ClientBudget, Signatures, TokenRefused, Tokens
 from gateway.errors import Code, Outcome, Refusal
@@ -115,6 +115,11 @@ class Edge:
                 await self._app(scope, receive, send_with_headers)
         except (ClientDisconnect, CallerLeft):
             status = 499  # as nginx has it: the client left before it was answered
+        except asyncio.CancelledError:  # by the server, which has waited for it for long enough
+            if not has_started:
+                response = error_response(shut_down(scope["method"]), request_id=context.request_id, time_ms=now_ms())
+                await response(scope, receive, send_with_headers)
+            raise
         except Exception:
             _log.exception("request_failed", method=scope["method"], path=scope["path"])
             if not has_started:

@@ -84,6 +84,15 @@ def internal_error(method: str) -> Refusal:
     )
 
 
+def shut_down(method: str) -> Refusal:
+    """What is said to whom we could not wait for before we ended: what it has begun is settled by other replicas."""
+    return Refusal(
+        Code.SHUTTING_DOWN,
+        "this replica ended before the answer was known; ask another one, or send the same again",
+        outcome=None if method in READS else Outcome.UNKNOWN,
+    )
+
+
 def error_response(refusal: Refusal, *, request_id: str, time_ms: int) -> Response:
     """The whole answer to a refused request."""
     count(refusal)

@@ -21,6 +21,8 @@ WS_FRAME_MAX_BYTES = 64 * 1024
 _FINISH_S = 10
 """How long requests under way may take once no more are taken; after half of it none waits for a venue's budget."""
 
+_LAST_S = 0.1
+
 
 class Server(uvicorn.Server):
     """uvicorn's server, which says where it listens (with port 0 nobody could know), and ends without cutting anybody.
@@ -58,6 +60,9 @@ class Server(uvicorn.Server):
         if self._leaving is not None:
             self._leaving.cancel()  # forced: it is not done
             await asyncio.gather(self._leaving, return_exceptions=True)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_S)  # requests that are here already are read before their connections count as idle
         timer = asyncio.get_running_loop().call_later(_FINISH_S / 2, self._lifecycle.hurry or (lambda: None))
         await super().shutdown(sockets)
         timer.cancel()

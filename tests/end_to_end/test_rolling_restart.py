@@ -28,7 +28,7 @@ from tests.harness.gateways import Replica
 ACCOUNT = "bp-desk-a"
 BOTS, READERS = 3, 3
 PROBE_EVERY_S = 0.1
-DRAIN_S = 0.6
+DRAIN_S = 1.0
 RESTARTING = 1012
 
 
@@ -68,11 +68,11 @@ class Service:
 
 
 class Client:
-    """A bot with one connection, kept for as long as it is good."""
+    """A bot with one connection, which it keeps while it uses it."""
 
     def __init__(self, service: Service, headers: dict[str, str]) -> None:
         self._service = service
-        limits = httpx.Limits(max_connections=1)
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=DRAIN_S / 3)
         self._http = httpx.AsyncClient(timeout=5, trust_env=False, verify=TLS, headers=headers, limits=limits)
         self._url: str | None = None
 

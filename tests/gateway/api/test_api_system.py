@@ -1,5 +1,6 @@
 """The service's own state, its document, and the outermost layer: headers, ids, budgets, logs."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,6 +211,31 @@ def own_redis() -> Iterator[RedisProcess]:
     """One that a test may kill."""
     with RedisProcess() as redis:
         yield redis
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("GET", None), ("POST", "unknown")])
+async def test_who_cannot_be_waited_for_is_told_where_to_ask(
+    gateway: Running, method: str, outcome: str | None
+) -> None:
+    app, said, hangs = edge(gateway), asyncio.Queue[Any](), asyncio.Event()
+    scope = {"type": "http", "method": method, "path": "/hangs", "headers": [], "client": ("192.0.2.9", 1)}
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def hang(*_: Any) -> None:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    app._app = hang
+    task = asyncio.create_task(app(scope, receive, said.put))
+    await hangs.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    start, body = said.get_nowait(), said.get_nowait()
+    error = json.loads(body["body"])["error"]
+    assert (start["status"], error["code"], error.get("outcome")) == (503, "SHUTTING_DOWN", outcome)
 
 
 async def test_a_gateway_without_redis_says_so_everywhere(tmp_path: Path, own_redis: RedisProcess) -> None:

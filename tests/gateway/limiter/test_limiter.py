@@ -266,6 +266,19 @@ async def test_who_still_waits_when_the_limiter_stops_is_told(url: str, venue: V
     with pytest.raises(Refusal) as caught:
         await waiting
     assert caught.value.code is Code.SHUTTING_DOWN
+
+
+async def test_nobody_waits_any_more_once_the_limiter_stops_serving(url: str, venue: VenueName) -> None:
+    async with replica(url, venue, limits(1, 5000)) as limiter:
+        await spend(limiter, READ)
+        waiting = asyncio.ensure_future(spend(limiter, READ, max_wait_s=30.0))
+        await asyncio.sleep(0.01)
+        limiter.stop_serving()
+        for late, outcome in ((waiting, None), (spend(limiter, ORDER, max_wait_s=30.0), Outcome.NOT_SENT)):
+            with pytest.raises(Refusal) as caught:
+                await late
+            assert (caught.value.code, caught.value.outcome) == (Code.SHUTTING_DOWN, outcome)
+        assert not limiter.is_serving
     with pytest.raises(Refusal):
         await spend(limiter, READ)
     assert not limiter.is_serving

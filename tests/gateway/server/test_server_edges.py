@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 
 from gateway.api.context import RequestContext
 from gateway.limiter import CallerLeft, Presence
+from gateway.server import run
 from gateway.server.run import Server, server_for
 from gateway.services import Lifecycle
 from gateway.settings import ServerSettings
@@ -446,3 +447,20 @@ async def test_a_server_that_ends_answers_until_all_are_sent_away(number: signal
     assert asked == [drain_s]
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", served.port)
+
+
+async def test_a_request_under_way_at_the_end_is_hurried_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_FINISH_S", 2.0)
+    lifecycle, echo = Lifecycle(), Echo()
+    lifecycle.hurry = echo.may_answer.set
+    server = server_for(echo, ServerSettings(port=0), lifecycle)
+    task = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    served = Served(server.servers[0].sockets[0].getsockname()[1], server, echo)
+    async with served.connect() as (reader, writer):
+        writer.write(GET.replace(b"/x", b"/held"))
+        await echo.reached.wait()
+        server.should_exit = True
+        assert (await read_answer(reader)).status == 200
+    async with asyncio.timeout(5):
+        await task
