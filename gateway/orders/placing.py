@@ -109,17 +109,33 @@ class Placing:
 
     async def check_alone(self, client: Client, order: NewOrder) -> None:
         """Everything that forbids the order whatever else is open; sends and reserves nothing. Raises `Refusal`."""
-        account, market, _ = self.check(client, order)
+        account, market, [intent, *_] = self.check(client, order)
+        await self._check_takes_orders(account, intent)
         await self._admissible(client, account, market, order)
 
     async def validate(self, client: Client, order: NewOrder) -> None:
         """Everything but sending; reserves nothing. Raises `Refusal`."""
-        account, market, _ = self.check(client, order)
+        account, market, [intent, *_] = self.check(client, order)
+        await self._check_takes_orders(account, intent)
         exposure = await self._admissible(client, account, market, order)
         try:
             await self._risk.would_fit(exposure, account.venue.name, account.name)
         except StoreUnavailable as error:
             raise store_refusal(write=True) from error
+
+    async def _check_takes_orders(self, account: Account, intent: Intent) -> None:
+        """What the script that claims an id judges in the end. Raises `Refusal`."""
+        if self._memory.is_short:
+            raise _memory_refusal()
+        try:
+            readiness = await self._records[account.venue.name].readiness.see(account.name)
+        except StoreUnavailable as error:
+            raise store_refusal(write=True) from error
+        if not readiness.is_ready:
+            raise hindrance_refusal(Claim.NOT_READY, intent)
+        for held_by, symbol in readiness.held.items():
+            if symbol == intent.symbol:
+                raise hindrance_refusal(Claim.HELD, intent, held_by)
 
     async def _admissible(self, client: Client, account: Account, market: Market, order: NewOrder) -> Exposure:
         """What the order counts as, if neither a halt nor a limit on it alone forbids it."""

@@ -69,7 +69,7 @@ class Resolving:
             refusal.outcome = Outcome.NOT_SENT
             raise refusal
         evidence = f"resolved by {client.name}: {resolution.evidence}"
-        if record.result.evidence == evidence:
+        if record.result.evidence == evidence and record.result.status is _status(resolution):
             return record
         if record.state is not State.UNKNOWN or not record.result.is_stuck:
             raise _refuse("order_id", "only a stuck order is resolved by hand; this one is settled by itself")
@@ -106,13 +106,18 @@ def _result(record: OrderRecord, resolution: Resolution, evidence: str) -> Resul
     venue_order_id = resolution.venue_order_id
     return replace(
         record.result,
-        status=OrderStatus.REJECTED if is_not_placed else OrderStatus(resolution.status.value),
+        status=_status(resolution),
         venue_order_id=record.result.venue_order_id if venue_order_id is None else VenueOrderId(venue_order_id),
         filled_quantity=filled,
         average_price=resolution.average_price or record.result.average_price,
         reason=lifecycle.NOT_PLACED if is_not_placed else "RESOLVED",
         evidence=evidence,
     )
+
+
+def _status(resolution: Resolution) -> OrderStatus:
+    is_not_placed = resolution.status is Finally.NOT_PLACED
+    return OrderStatus.REJECTED if is_not_placed else OrderStatus(resolution.status.value)
 
 
 def _refuse(field: str, message: str) -> Refusal:

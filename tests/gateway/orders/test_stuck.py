@@ -161,6 +161,14 @@ async def test_what_is_held_is_told_without_whose_order_it_is(on: Replica) -> No
     assert (await on.records.readiness.see(ACCOUNT)).held == {}
 
 
+async def test_what_would_be_held_is_told_without_sending(on: Replica) -> None:
+    await stuck(on)
+    with pytest.raises(Refusal) as caught:
+        await on.placing.validate(BOT, limit_order("two"))
+    assert caught.value.code is Code.ACCOUNT_HELD
+    await on.placing.validate(BOT, limit_order("two", symbol=OTHER))
+
+
 async def test_only_a_stuck_order_is_resolved(on: Replica) -> None:
     record = await lost(on)
     with pytest.raises(Refusal) as caught:
