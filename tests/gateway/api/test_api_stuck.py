@@ -87,8 +87,8 @@ async def test_orphans_are_shown_to_those_who_see_the_whole_account(gateway: Run
     foreign = replace(order, venue_order_id=VenueOrderId("past-us"), venue_client_id=VenueClientId("4294967295"))
     exchange.orders[foreign.venue_order_id] = foreign
     [account] = (one for one in services.accounts.all() if one.name == "main")
-    records = services.records[VENUE]
-    await Orphans(account, records, services.settling, Identities(bytes(32))).compare()
+    records = services.orders.records[VENUE]
+    await Orphans(account, records, services.orders.settling, Identities(bytes(32))).compare()
     shown = (await gateway.call("GET", "/v1/accounts/main/orphans", client="boss")).json()["data"]
     assert "past-us" in {one["venue_order_id"] for one in shown["items"]}
     assert (await gateway.call("GET", "/v1/accounts/main/orphans", client="bot")).json()["data"]["items"] == []
