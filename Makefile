@@ -74,7 +74,7 @@ image: $(VENV)/.dev $(VENV)/image/base  ## Build the production image, run it as
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
 	    $${PIP_INDEX_URL:+--build-arg PIP_INDEX_URL="$$PIP_INDEX_URL"} \
 	    $${cert:+--secret id=ca,src="$$cert" --build-arg PIP_CERT=/run/secrets/ca.pem} . >/dev/null
-	@BUILDAH="$(BUILDAH)" $(BIN)/pytest -s tests/image $(ARGS)
+	@BUILDAH="$(BUILDAH)" $(BIN)/pytest -s --timeout 300 tests/image $(ARGS)
 
 buildah:
 	@{ command -v buildah && command -v debootstrap; } >/dev/null || \
