@@ -123,7 +123,7 @@ def notes(values: Mapping[str, Any]) -> str:
     with helm_python.Chart.load(str(CHART)) as chart:
         texts = chart.render(dict(values), name="crossgate", namespace="trading")
     [text] = [text for name, text in texts.items() if name.endswith("NOTES.txt")]
-    return text
+    return str(text)
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
