@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CLIENTS := tests/clients
 OLDEST_HELM := tests/chart/oldest_helm
 IMAGE_DIR := $(abspath $(VENV))/image
-BUILDAH := buildah --root $(IMAGE_DIR)/storage --runroot $(IMAGE_DIR)/run --storage-driver vfs
+BUILDAH := buildah --log-level error --root $(IMAGE_DIR)/storage --runroot $(IMAGE_DIR)/run --storage-driver vfs
 BASE := docker.io/library/python:3.11-slim-bookworm
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
