@@ -58,6 +58,18 @@ def test_each_watches_only_labels_that_the_metric_has(rules: list[dict[str, Any]
             assert asked - of_prometheus <= has, rule["alert"]
 
 
+def test_each_asks_for_values_that_the_code_has(rules: list[dict[str, Any]]) -> None:
+    code = "".join(path.read_text() for name in ("gateway", "adapters") for path in (ROOT / name).rglob("*.py"))
+    asked = {
+        value
+        for rule in rules
+        for values in re.findall(r'(?:what|channel)=~?"([^"]*)"', rule["expr"])
+        for value in values.split("|")
+    }
+    assert asked
+    assert [value for value in sorted(asked) if f'"{value}"' not in code] == []
+
+
 def test_each_has_its_page(rules: list[dict[str, Any]]) -> None:
     headings = re.findall(r"^### (\w+)$", OPERATIONS.split("## Alerts\n")[1].split("\n## ")[0], re.MULTILINE)
     assert headings == [rule["alert"] for rule in rules]
