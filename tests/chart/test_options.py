@@ -161,6 +161,11 @@ def test_the_trial_server_writes_before_it_answers_and_never_evicts() -> None:
     assert of_kind(render(REDIS_ELSEWHERE), "StatefulSet") == []
 
 
+def test_a_newer_chart_alone_does_not_restart_the_trial_server() -> None:
+    template = the(render(TRIAL), "StatefulSet", "crossgate-valkey")["spec"]["template"]
+    assert "0.1.0" not in json.dumps(template)
+
+
 def test_replicas_follow_cpu_and_open_sockets() -> None:
     manifests = render(OPTIONS["autoscaling"])
     spec = the(manifests, "HorizontalPodAutoscaler")["spec"]

@@ -29,9 +29,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: valkey
 {{- end }}
 
+{{- define "crossgate.version" -}}
+{{- default .Chart.AppVersion .Values.image.tag | trunc 63 | quote }}
+{{- end }}
+
 {{- define "crossgate.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/version: {{ default .Chart.AppVersion .Values.image.tag | quote }}
+app.kubernetes.io/version: {{ include "crossgate.version" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: crossgate
 {{- end }}
