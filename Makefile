@@ -13,7 +13,7 @@ BASE := docker.io/library/python:3.11-slim-bookworm
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx image buildah chart check format lock clean
+.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter bench-orders soak-limiter redis-tools nginx check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ redis-tools:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing redis-tools for redis-benchmark …" && \
 	    { apt-get update -qq && apt-get install -qq -y redis-tools; } >/dev/null 2>&1; } || \
 	  echo "No redis-benchmark here (redis-tools has it): a pipeline of our own measures the script instead"
+
+# What needs more than Python: each target installs it, or says what is missing.
+.PHONY: image chart buildah
 
 image: $(VENV)/.dev $(VENV)/image/base  ## Build the production image, run it as Kubernetes would, and measure it (root; ARGS=-k\ ready)
 	@echo "Building the image …"
