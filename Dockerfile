@@ -42,6 +42,7 @@ COPY --from=build /opt/crossgate /opt/crossgate
 ENV PATH=/opt/crossgate/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    CROSSGATE_TELEMETRY__COMMIT=${REVISION} \
     CROSSGATE_CONFIG=/etc/crossgate/crossgate.yaml
 USER 10001:10001
 WORKDIR /

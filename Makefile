@@ -126,7 +126,7 @@ lock: $(VENV)/.dev  ## Resolve the requirements anew
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 	  requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
-	  pyproject.toml -c requirements/dev.txt -o requirements/image.txt
+	  pyproject.toml --extra tracing -c requirements/dev.txt -o requirements/image.txt
 	@for set in build chart; do \
 	  $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 \
 	    requirements/$$set.in -c requirements/dev.txt -o requirements/$$set.txt; done
