@@ -90,7 +90,7 @@ HEALTHY = {
     f"crossgate_ready{{{LABELS}}}": "1x60",
     f"crossgate_redis_up{{{LABELS}}}": "1x60",
     f"crossgate_background_tasks_dead{{{LABELS}}}": "0x60",
-    f'crossgate_orders_holding{{account="zb-03", {LABELS}}}': "0x60",
+    f'crossgate_orders_stuck{{account="zb-03", {LABELS}}}': "0x60",
     f'crossgate_orders_unknown{{account="zb-03", {LABELS}}}': "0x60",
     f'crossgate_duplicate_orders{{account="zb-03", {LABELS}}}': "0x60",
     f'crossgate_account_ready{{account="zb-03", {LABELS}}}': "1x60",
@@ -115,7 +115,7 @@ HEALTHY = {
 SCENES: dict[str, tuple[dict[str, str], set[str]]] = {
     "all is well": ({}, set()),
     "an order is stuck": (
-        {f'crossgate_orders_holding{{account="zb-03", {LABELS}}}': "0x29 1x30"},
+        {f'crossgate_orders_stuck{{account="zb-03", {LABELS}}}': "0x29 1x30"},
         {"CrossgateOrderStuck"},
     ),
     "orders stay unknown": (
