@@ -128,6 +128,7 @@ def create_app(
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
+        openapi_url=None,  # `document` serves it
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours know the limiter and the venues as well
         redirect_slashes=False,  # a redirect is no answer of the contract, and would trust the Host header

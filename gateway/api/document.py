@@ -3,12 +3,16 @@
 `/docs` is a page of our own: the usual ones load scripts from the internet, which a trading network does not have.
 """
 
+import asyncio
+import json
+from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from gateway.api.batch_bodies import AmendOrder, BatchRequest, CancelAllRequest
 from gateway.api.halt_bodies import HaltRequest
@@ -25,20 +29,33 @@ _BODIES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    json: bytes
+    page: str
+
+
 def install(app: FastAPI) -> None:
-    """Complete `/openapi.json`, and serve it to people as `/docs`; comes after all routes, since FastAPI makes its
-    document anew when another is added."""
+    """Serve `/openapi.json`, and to people `/docs`; comes after all routes."""
+
+    @cache
+    def documents() -> _Documents:
+        document = app.openapi()
+        _, schemas = models_json_schema(
+            [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
+        )
+        document["components"]["schemas"].update(schemas["$defs"])
+        return _Documents(json.dumps(document).encode(), _page(document))
+
+    # Made when first asked for, in a thread: it takes half a second, for which neither a start nor a bot should wait.
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return Response((await asyncio.to_thread(documents)).json, media_type="application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page)
-
-    document = app.openapi()  # kept by FastAPI: making it takes half a second, which no request should wait for
-    _, schemas = models_json_schema(
-        [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
-    )
-    document["components"]["schemas"].update(schemas["$defs"])
-    page = _page(document)
+        return HTMLResponse((await asyncio.to_thread(documents)).page)
 
 
 def _page(document: dict[str, Any]) -> str:
