@@ -1,6 +1,6 @@
 """`python -m bench.orders.venue PORT`: a venue that answers as quickly as Python can, so that it is not measured.
 
-It speaks as much of Backpack as lets the adapter accept its answers: its time, one market, and every order taken.
+It speaks as much of Backpack as lets the adapter accept its answers: its time, one market, every order taken and none shown.
 """
 
 import asyncio
@@ -59,6 +59,8 @@ def answer_to(head: bytes, body: bytes) -> bytes:
         return _http(b"200 OK", str(time.time_ns() // 1_000_000).encode())
     if head.startswith(b"GET /api/v1/markets "):
         return _http(b"200 OK", _MARKETS)
+    if head.startswith((b"GET /api/v1/orders", b"GET /wapi/v1/history/")):
+        return _http(b"200 OK", b"[]")
     return _http(b"404 Not Found", b'{"code":"RESOURCE_NOT_FOUND","message":"there is nothing more here"}')
 
 
