@@ -12,7 +12,8 @@ local now_us = t[1] * 1000000 + t[2]
 local now_ms = math.floor(now_us / 1000)
 local known = tonumber(ARGV[1])
 
-local was_dropped = drop_copy(KEYS[1], known, tonumber(ARGV[2]))
+local was = redis.call("HMGET", KEYS[1], "epoch", "steps", "server", "process")
+local was_dropped = drop_copy(KEYS[1], was, known, tonumber(ARGV[2]))
 local id, process = server_ids(), process_id()  -- of `server_ids` the first
 if redis.call("EXISTS", KEYS[1]) == 0 then
   local lost_ms = (ARGV[3] == "1" and known == 0 and not was_dropped) and 0 or now_ms
