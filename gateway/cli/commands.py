@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import config, demo, keys, sandbox, serve, stack_command
+from gateway.cli import config, demo, halt, keys, sandbox, serve, stack_command
 
 app = typer.Typer(
     help="One normalized REST and WebSocket API in front of the exchanges a trading firm uses.",
@@ -18,3 +18,4 @@ app.command(
 )(sandbox.sandbox)
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
+app.add_typer(halt.app, name="halt")
