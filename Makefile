@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
+.PHONY: help demo test test-clients test-planted test-redis soak bench bench-sandbox bench-limiter soak-limiter redis-tools check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,13 @@ test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ##
 test-planted: $(VENV)/.dev  ## Plant bugs in the gateway, and see the chaos of the tests find each
 	@$(BIN)/pytest tests/chaos/test_planted_bugs.py $(ARGS)
 
+test-redis: $(VENV)/.dev redis-tools  ## Test what talks to Redis on the distribution's own server (Debian 12 has Redis 7.0; the others run on Valkey)
+	@server="$$(command -v redis-server || command -v redis-check-rdb)"; \
+	  [ -n "$$server" ] || { echo "No Redis here to test with: install redis-server"; exit 1; }; \
+	  mkdir -p $(VENV)/redis && ln -sf "$$server" $(VENV)/redis/redis-server && $(VENV)/redis/redis-server --version
+	@PATH="$(abspath $(VENV)/redis):$$PATH" $(BIN)/pytest -n 3 --dist loadfile \
+	  tests/gateway/limiter tests/gateway/store tests/gateway/orders tests/gateway/journal tests/gateway/feeds $(ARGS)
+
 soak: $(VENV)/.dev  ## Break everything at random for half an hour (ARGS="--minutes 5 --seed 7"; ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
@@ -41,7 +48,7 @@ soak-limiter: $(VENV)/.bench  ## Send a million requests through the limiter whi
 	@$(BIN)/python -m bench.limiter --soak $(ARGS)
 
 redis-tools:
-	@command -v redis-benchmark valkey-benchmark >/dev/null || \
+	@command -v redis-benchmark >/dev/null || command -v valkey-benchmark >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing redis-tools for redis-benchmark …" && \
 	    { apt-get update -qq && apt-get install -qq -y redis-tools; } >/dev/null 2>&1; } || \
 	  echo "No redis-benchmark here (redis-tools has it): a pipeline of our own measures the script instead"

@@ -33,6 +33,7 @@ from adapters.models import (
     Ticker,
     TimeInForce,
     Trade,
+    TriggerPriceType,
     VenueClientId,
     VenueName,
     VenueOrder,
@@ -64,6 +65,13 @@ class OrderLookup(StrEnum):
     ALL = "all"
 
 
+class ParamKind(StrEnum):
+    """What a venue's own parameter of an order holds."""
+
+    BOOLEAN = "boolean"
+    DECIMAL = "decimal"
+
+
 class BookSource(StrEnum):
     """Where the snapshot under a book's deltas comes from."""
 
@@ -79,6 +87,9 @@ class Capabilities:
     order_types: frozenset[OrderType]
     times_in_force: frozenset[TimeInForce]
     self_trade_prevention: frozenset[SelfTradePrevention]
+    trigger_price_types: frozenset[TriggerPriceType]
+    venue_params: Mapping[str, ParamKind | tuple[str, ...]]
+    """Of orders, by the venue's own names: what each holds, or which words."""
     market_by_quote_quantity: bool
     reduce_only: bool
     cancel_by_client_id: bool

@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_FLOOR, Context, Decimal
 
 GRAMMAR = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
+_LONGEST = 40
 _MATCHES = re.compile(GRAMMAR, re.ASCII).fullmatch
 
 # Wide enough for the product of two numbers of the grammar, so that nothing is ever rounded on the way.
@@ -15,10 +16,15 @@ def parse_decimal(text: object) -> Decimal:
 
     Raises `ValueError` for anything else: a JSON number, an exponent, a sign, white space, digits of other scripts.
     """
-    # The length comes first: a pattern must not be run over megabytes.
-    if not isinstance(text, str) or len(text) > 40 or not _MATCHES(text):
+    if not isinstance(text, str) or not is_decimal(text):
         raise ValueError('must be a decimal string such as "0.25": digits, at most 18 on each side of the point')
     return Decimal(text)
+
+
+def is_decimal(value: object) -> bool:
+    """Whether it is a decimal string of the grammar."""
+    # The length comes first: a pattern must not be run over megabytes.
+    return isinstance(value, str) and len(value) <= _LONGEST and _MATCHES(value) is not None
 
 
 def plain(value: Decimal) -> str:

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from adapters.backpack.account import BackpackAccountData
 from adapters.backpack.limits import limits_with
 from adapters.backpack.market_data import BOOK_DEPTHS, TRADES_MAX, BackpackMarketData
-from adapters.backpack.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
+from adapters.backpack.order_encoding import (
+    ORDER_TYPES,
+    SELF_TRADE_PREVENTION,
+    TIMES_IN_FORCE,
+    TRIGGER_PRICE_TYPES,
+    VENUE_PARAMS,
+)
 from adapters.backpack.rest import Rest
 from adapters.backpack.session import PublicSession
 from adapters.backpack.signing import CREDENTIAL_FIELDS, Key
@@ -33,9 +39,11 @@ PRODUCTION = Endpoints(rest_url="https://api.backpack.exchange", ws_url="wss://w
 
 CAPABILITIES = Capabilities(
     channels=frozenset(Channel),
-    order_types=frozenset(ORDER_TYPES),
+    order_types=ORDER_TYPES,
     times_in_force=frozenset(TIMES_IN_FORCE),
     self_trade_prevention=frozenset(SELF_TRADE_PREVENTION),
+    trigger_price_types=frozenset(TRIGGER_PRICE_TYPES),
+    venue_params=VENUE_PARAMS,
     market_by_quote_quantity=True,
     reduce_only=True,
     cancel_by_client_id=True,

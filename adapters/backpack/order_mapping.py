@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 
 from adapters.backpack import wire
 from adapters.backpack.numbers import microseconds, symbol_of
-from adapters.backpack.order_encoding import SELF_TRADE_PREVENTION, SIDES, TIMES_IN_FORCE
+from adapters.backpack.order_encoding import SELF_TRADE_PREVENTION, SIDES, TIMES_IN_FORCE, trigger_amount
 from adapters.common.numbers import exact, optional, positive
 from adapters.models import (
     AccountName,
@@ -43,14 +43,16 @@ _AVERAGE = Context(prec=28)
 def normalize_order(venue: VenueName, order: wire.Order) -> VenueOrder:
     """An order of the engine or of the history."""
     executed = exact(order.executed_quantity or Decimal(0))
-    quantity, quote_quantity = _sizes(order.order_type, order.quantity, order.quote_quantity)
+    is_trigger = order.trigger_price is not None
+    size = trigger_amount(order.trigger_quantity) if is_trigger else order.quantity
+    quantity, quote_quantity = _sizes(order.order_type, size, order.quote_quantity)
     return VenueOrder(
         venue=venue,
         symbol=symbol_of(order.symbol),
         venue_order_id=VenueOrderId(order.id),
         venue_client_id=_client_id(order.client_id),
         side=_side(order.side),
-        type=_type(order.order_type, is_post_only=bool(order.post_only), is_trigger=order.trigger_price is not None),
+        type=_type(order.order_type, is_post_only=bool(order.post_only), is_trigger=is_trigger),
         status=_status(order.status),
         filled_quantity=executed,
         created_time_us=microseconds(order.created_at),
@@ -62,6 +64,7 @@ def normalize_order(venue: VenueName, order: wire.Order) -> VenueOrder:
         reduce_only=bool(order.reduce_only),
         self_trade_prevention=_PREVENTION_BY_WORD.get(order.self_trade_prevention or ""),
         reason=order.expiry_reason,
+        related_order_id=_order_id(order.related_order_id),
     )
 
 
@@ -88,7 +91,9 @@ def normalize_order_event(
     venue: VenueName, account: AccountName, event: wire.StreamOrder, *, received_time_us: int
 ) -> OrderEvent:
     """The stream never repeats when an order was created, so `created_time_us` is the time of this event."""
-    quantity, quote_quantity = _sizes(event.order_type.capitalize(), event.quantity, event.quote_quantity)
+    is_trigger = event.trigger_price is not None
+    size = trigger_amount(event.trigger_quantity) if is_trigger else event.quantity
+    quantity, quote_quantity = _sizes(event.order_type.capitalize(), size, event.quote_quantity)
     order = VenueOrder(
         venue=venue,
         symbol=symbol_of(event.symbol),
@@ -98,7 +103,7 @@ def normalize_order_event(
         type=_type(
             event.order_type.capitalize(),
             is_post_only=bool(event.post_only),
-            is_trigger=event.trigger_price is not None,
+            is_trigger=is_trigger,
         ),
         status=_status(event.status),
         filled_quantity=exact(event.executed_quantity),
@@ -111,6 +116,7 @@ def normalize_order_event(
         reduce_only=bool(event.reduce_only),
         self_trade_prevention=_PREVENTION_BY_WORD.get(event.self_trade_prevention or ""),
         reason=event.expiry_reason,
+        related_order_id=_order_id(event.related_order_id),
     )
     return OrderEvent(
         account=account,
@@ -180,6 +186,10 @@ def _type(word: str, *, is_post_only: bool, is_trigger: bool) -> OrderType:
 
 def _client_id(value: int | str | None) -> VenueClientId | None:
     return None if value is None else VenueClientId(str(value))
+
+
+def _order_id(value: int | str | None) -> VenueOrderId | None:
+    return None if value is None else VenueOrderId(str(value))
 
 
 def _liquidity(*, is_maker: bool) -> Liquidity:

@@ -130,6 +130,9 @@ class Order(Struct, rename="camel"):
     reduce_only: bool | None = None
     self_trade_prevention: str | None = None
     trigger_price: Decimal | None = None
+    trigger_quantity: str | None = None
+    trigger_by: str | None = None
+    related_order_id: str | int | None = None
     expiry_reason: str | None = None
 
 
@@ -212,6 +215,8 @@ class StreamOrder(Struct):
     reduce_only: bool | None = field(name="r", default=None)
     self_trade_prevention: str | None = field(name="V", default=None)
     trigger_price: Decimal | None = field(name="P", default=None)
+    trigger_quantity: str | None = field(name="Y", default=None)
+    related_order_id: str | int | None = field(name="I", default=None)
     expiry_reason: str | None = field(name="R", default=None)
     fill_quantity: Decimal | None = field(name="l", default=None)
     fill_price: Decimal | None = field(name="L", default=None)

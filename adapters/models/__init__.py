@@ -9,20 +9,24 @@ from adapters.models.event import ChannelState, FillEvent, OrderEvent, StreamEve
 from adapters.models.ids import AccountName, Symbol, VenueClientId, VenueName, VenueOrderId, VenueSymbol
 from adapters.models.market import Market, MarketStatus, MarketType
 from adapters.models.order import (
+    NO_OPTIONS,
     Fill,
     Liquidity,
+    OrderOptions,
     OrderRequest,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerPriceType,
     VenueOrder,
 )
 from adapters.models.ticker import Ticker
 from adapters.models.trade import Trade
 
 __all__ = [
+    "NO_OPTIONS",
     "AccountName",
     "Balance",
     "BookDelta",
@@ -37,6 +41,7 @@ __all__ = [
     "MarketStatus",
     "MarketType",
     "OrderEvent",
+    "OrderOptions",
     "OrderRequest",
     "OrderStatus",
     "OrderType",
@@ -50,6 +55,7 @@ __all__ = [
     "Ticker",
     "TimeInForce",
     "Trade",
+    "TriggerPriceType",
     "VenueClientId",
     "VenueName",
     "VenueOrder",

@@ -1,6 +1,7 @@
 """Orders: what we ask of a venue, and what the venue says of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -46,9 +47,37 @@ class SelfTradePrevention(StrEnum):
     REJECT_BOTH = "reject_both"
 
 
+class TriggerPriceType(StrEnum):
+    """Which price a trigger watches."""
+
+    LAST = "last"
+    MARK = "mark"
+    INDEX = "index"
+
+
 class Liquidity(StrEnum):
     MAKER = "maker"
     TAKER = "taker"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOptions:
+    """What only some types of order have, and what only some venues know; None: the order does not have it."""
+
+    stop_price: Decimal | None = None
+    """The price at which it comes to life."""
+    trigger_price_type: TriggerPriceType | None = None
+    callback_rate: Decimal | None = None
+    """How far a trailing stop follows behind the best price, as a share of it."""
+    activation_price: Decimal | None = None
+    visible_quantity: Decimal | None = None
+    expire_time_ms: int | None = None
+    """When a GTT order ends, in the venue's time."""
+    venue_params: Mapping[str, bool | str] = field(default_factory=dict)
+    """The venue's own, by its own names; `Capabilities.venue_params` says which there are."""
+
+
+NO_OPTIONS = OrderOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +98,7 @@ class OrderRequest:
     time_in_force: TimeInForce | None = None
     reduce_only: bool = False
     self_trade_prevention: SelfTradePrevention | None = None
+    options: OrderOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +125,8 @@ class VenueOrder:
     reduce_only: bool = False
     self_trade_prevention: SelfTradePrevention | None = None
     reason: str | None = None
+    related_order_id: VenueOrderId | None = None
+    """The order that this one took the place of, or belongs to: a trigger that fired, a bracket's parent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,12 @@ from adapters.models import AccountName
 from adapters.zanbara.account import ZanbaraAccountData
 from adapters.zanbara.limits import limits_of
 from adapters.zanbara.market_data import TRADES_MAX, ZanbaraMarketData
-from adapters.zanbara.order_encoding import ORDER_TYPES, SELF_TRADE_PREVENTION, TIMES_IN_FORCE
+from adapters.zanbara.order_encoding import (
+    ORDER_TYPES,
+    SELF_TRADE_PREVENTION,
+    TIMES_IN_FORCE,
+    TRIGGER_PRICE_TYPES,
+)
 from adapters.zanbara.rest import WINDOW_MS, Access, Rest
 from adapters.zanbara.session import BOOK_DEPTH_MAX, PublicSession
 from adapters.zanbara.signing import CREDENTIAL_FIELDS, Key
@@ -40,6 +45,8 @@ CAPABILITIES = Capabilities(
     order_types=ORDER_TYPES,
     times_in_force=TIMES_IN_FORCE,
     self_trade_prevention=SELF_TRADE_PREVENTION,
+    trigger_price_types=TRIGGER_PRICE_TYPES,
+    venue_params={},
     market_by_quote_quantity=False,
     reduce_only=True,
     cancel_by_client_id=True,

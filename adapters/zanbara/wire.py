@@ -138,7 +138,11 @@ class Order(Struct):
     price: Decimal | None = None
     average_price: Decimal | None = None
     time_in_force: str | None = None
+    expire_time: int | None = None
     stop_price: Decimal | None = None
+    trigger_price_type: str | None = None
+    callback_rate: Decimal | None = None
+    activation_price: Decimal | None = None
     visible_quantity: Decimal | None = None
     reduce_only: bool | None = None
     reason: str | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.auth.grants import Client
 from gateway.errors import Refusal
-from gateway.limiter import RuleStatus
+from gateway.limiter import Presence, RuleStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class RequestContext:
     auth_refusal: Refusal | None = None
     """Why the token that was sent opens nothing; raised only where a token is needed."""
     budget: BudgetView | None = None
+    presence: Presence | None = None
+    """Of whoever waits for a read; what a write has begun is seen through."""
 
     def spent(self, rule: RuleStatus) -> None:
         """A venue's budget was spent from."""

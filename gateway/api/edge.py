@@ -3,6 +3,7 @@
 Plain ASGI. Whatever goes wrong inside, the client gets the error envelope, never a stack trace.
 """
 
+import asyncio
 import math
 import re
 import secrets
@@ -20,7 +21,7 @@ from gateway.api.context import BudgetView, RequestContext, now_ms
 from gateway.api.problem import READS, error_response, internal_error
 from gateway.auth import ClientBudget, TokenRefused, Tokens
 from gateway.errors import Code, Outcome, Refusal
-from gateway.limiter import ON_SPENT
+from gateway.limiter import ON_SPENT, PRESENCE, CallerLeft, Presence
 
 _log = structlog.get_logger()
 
@@ -53,6 +54,9 @@ class Edge:
         with structlog.contextvars.bound_contextvars(request_id=context.request_id):
             if scope["type"] == "http":
                 ON_SPENT.set(context.spent)  # a request is a task of its own, and so is its context
+                if scope["method"] in READS:
+                    context.presence = Presence(asyncio.current_task())
+                    PRESENCE.set(context.presence)
                 await self._http(scope, receive, send, context)
             else:
                 await self._app(scope, receive, send)
@@ -94,7 +98,7 @@ class Edge:
                 await response(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
-        except ClientDisconnect:
+        except (ClientDisconnect, CallerLeft):
             status = 499  # as nginx has it: the client left before it was answered
         except Exception:
             _log.exception("request_failed", method=scope["method"], path=scope["path"])

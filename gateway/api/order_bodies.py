@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints
 
 from adapters import models
-from adapters.models import AccountName, OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce
+from adapters.models import (
+    AccountName,
+    OrderOptions,
+    OrderStatus,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+)
 from gateway.api.bodies import Body, Number, Plain, Shape, TimeMs
 from gateway.errors import Code, Outcome, Refusal
 from gateway.orders.new_order import NewOrder
@@ -18,11 +27,12 @@ _NAME = Field(min_length=1, max_length=64)
 # Strict bodies take enums as members, not as text; these take the text.
 _ENUM = Field(strict=False)
 
-_LATER = (
-    "expire_time", "stop_price", "trigger_price_type", "trigger_quantity", "callback_rate", "activation_price",
-    "visible_quantity", "take_profit", "stop_loss", "venue_params",
-)  # fmt: skip
-"""Members of the contract that no venue here supports yet."""
+_UNSUPPORTED = {
+    "trigger_quantity": "the size of an order that waits for a trigger is its `quantity`",
+    "take_profit": "no venue here has brackets; place a take_profit order",
+    "stop_loss": "no venue here has brackets; place a stop_market order",
+}
+"""Members of the contract that no venue here supports, and what to do instead."""
 
 
 class PlaceOrder(Body):
@@ -45,27 +55,33 @@ class PlaceOrder(Body):
     """How long it may wait for the venue's budget; 0 refuses at once."""
     labels: Annotated[list[Label], Field(max_length=8, default_factory=list)]
     on_unknown: Annotated[str | None, StringConstraints(pattern="^(report|cancel)$")] = None
-    expire_time: Any = None
-    stop_price: Any = None
-    trigger_price_type: Any = None
+    expire_time: TimeMs | None = None
+    """When a GTT order ends, ms."""
+    stop_price: Number | None = None
+    """The price at which a stop or take-profit order comes to life."""
+    trigger_price_type: Annotated[TriggerPriceType | None, _ENUM] = None
+    """Which price `stop_price` is compared with; by default as the venue has it."""
+    callback_rate: Number | None = None
+    """How far a trailing stop follows behind the best price, as a share of it."""
+    activation_price: Number | None = None
+    visible_quantity: Number | None = None
+    """How much of an iceberg is shown at a time."""
+    venue_params: Annotated[dict[str, bool | str], Field(max_length=16, default_factory=dict)]
+    """The venue's own parameters by its own names; `GET /v1/venues` lists them."""
     trigger_quantity: Any = None
-    callback_rate: Any = None
-    activation_price: Any = None
-    visible_quantity: Any = None
     take_profit: Any = None
     stop_loss: Any = None
-    venue_params: Any = None
 
     def to_order(self, *, client_order_id_required: bool, new_id: str, max_wait_s: float | None) -> NewOrder:
         """The order it asks for.
 
         Raises `Refusal` for a member that no venue supports, or a missing client_order_id.
         """
-        for name in _LATER:
+        for name, instead in _UNSUPPORTED.items():
             if getattr(self, name) is not None:
-                raise _unsupported(name)
+                raise _unsupported(name, instead)
         if self.on_unknown == "cancel":
-            raise _unsupported("on_unknown", supported=["report"])
+            raise _unsupported("on_unknown", "only `report` is supported", supported=["report"])
         if self.client_order_id is None and client_order_id_required:
             raise Refusal(
                 Code.INVALID_PARAMETER,
@@ -85,16 +101,25 @@ class PlaceOrder(Body):
             time_in_force=self.time_in_force,
             reduce_only=self.reduce_only,
             self_trade_prevention=self.self_trade_prevention,
+            options=OrderOptions(
+                stop_price=self.stop_price,
+                trigger_price_type=self.trigger_price_type,
+                callback_rate=self.callback_rate,
+                activation_price=self.activation_price,
+                visible_quantity=self.visible_quantity,
+                expire_time_ms=self.expire_time,
+                venue_params=self.venue_params,
+            ),
             labels=tuple(self.labels),
             valid_until_ms=self.valid_until,
             max_wait_s=max_wait_s if self.max_wait_ms is None else self.max_wait_ms / 1000,
         )
 
 
-def _unsupported(field: str, supported: list[str] | None = None) -> Refusal:
+def _unsupported(field: str, instead: str, supported: list[str] | None = None) -> Refusal:
     return Refusal(
         Code.NOT_SUPPORTED,
-        f"{field} is not supported by any venue here yet",
+        f"{field} is not supported: {instead}",
         field=field,
         details={"supported": supported or []},
         outcome=Outcome.NOT_SENT,
@@ -176,6 +201,13 @@ class Order(Shape):
     time_in_force: TimeInForce
     reduce_only: bool
     self_trade_prevention: SelfTradePrevention | None
+    stop_price: Plain | None
+    trigger_price_type: TriggerPriceType | None
+    callback_rate: Plain | None
+    activation_price: Plain | None
+    visible_quantity: Plain | None
+    expire_time: int | None
+    venue_params: dict[str, bool | str]
     status: str
     """pending, partial_filled, filled, cancelled, expired, rejected, or unknown."""
     stage: str
@@ -194,7 +226,7 @@ class Order(Shape):
 
     @classmethod
     def of(cls, record: OrderRecord, *, settles_by_ms: int) -> Self:
-        intent, result = record.intent, record.result
+        intent, result, options = record.intent, record.result, record.intent.options
         remaining = None if intent.quantity is None else intent.quantity - result.filled_quantity
         is_unknown = record.state is State.UNKNOWN
         return cls(
@@ -213,6 +245,13 @@ class Order(Shape):
             time_in_force=intent.time_in_force,
             reduce_only=intent.reduce_only,
             self_trade_prevention=intent.self_trade_prevention,
+            stop_price=options.stop_price,
+            trigger_price_type=options.trigger_price_type,
+            callback_rate=options.callback_rate,
+            activation_price=options.activation_price,
+            visible_quantity=options.visible_quantity,
+            expire_time=options.expire_time_ms,
+            venue_params=dict(options.venue_params),
             status=status_of(record),
             stage=_STAGES[record.state],
             version=record.version,

@@ -2,8 +2,21 @@
 
 from gateway.limiter.limiter import Limiter
 from gateway.limiter.plan import Plan
+from gateway.limiter.presence import PRESENCE, CallerLeft, Presence
 from gateway.limiter.rules import RuleStatus
 from gateway.limiter.settings import AccountTerms, ClientTerms, LimiterSettings
 from gateway.limiter.throttle import ON_SPENT, Throttle
 
-__all__ = ["ON_SPENT", "AccountTerms", "ClientTerms", "Limiter", "LimiterSettings", "Plan", "RuleStatus", "Throttle"]
+__all__ = [
+    "ON_SPENT",
+    "PRESENCE",
+    "AccountTerms",
+    "CallerLeft",
+    "ClientTerms",
+    "Limiter",
+    "LimiterSettings",
+    "Plan",
+    "Presence",
+    "RuleStatus",
+    "Throttle",
+]

@@ -29,6 +29,7 @@ from gateway.limiter.emergency import Emergency
 from gateway.limiter.grant import Grant
 from gateway.limiter.metrics import Meters
 from gateway.limiter.plan import Plan, PlannedCalls, plan
+from gateway.limiter.presence import PRESENCE, CallerLeft
 from gateway.limiter.pump import Pump, Question
 from gateway.limiter.redis_spend import LOOK, SharedBudget
 from gateway.limiter.refusals import Refusals
@@ -181,7 +182,7 @@ class Limiter:
         """Wait for leave to make `call`. Whoever calls this ends the grant; `Throttle` does.
 
         Raises `Refusal`: RATE_LIMIT_EXCEEDED if its turn does not come in time, STORE_UNAVAILABLE if Redis is away.
-        A caller that is cancelled while it waits spends nothing.
+        A caller that is cancelled while it waits spends nothing; nor does one that has left (`CallerLeft`).
         """
         terms = self._terms(client)
         pump, route = self._route(call.cost_class, account, egress, kind is CallKind.CANCEL, (client, terms))
@@ -193,9 +194,11 @@ class Limiter:
                 return pump.emergency_grant(client, route.units)
             raise self._refusals.store(kind)
         waiter = pump.enqueue(client, terms.weight, kind, route.units, asked_s + max_wait_s)
+        if (presence := PRESENCE.get()) is not None:
+            presence.wait_for(waiter.ticket)
         try:
             grant = await waiter.ticket
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, CallerLeft):
             pump.abandon(waiter)
             raise
         self._meters.waited(kind, time.monotonic() - asked_s)

@@ -11,10 +11,22 @@ from enum import StrEnum
 
 import msgspec
 
-from adapters.contract import Capabilities
-from adapters.models import AccountName, Market, MarketStatus, OrderType, SelfTradePrevention, Side, TimeInForce
+from adapters.contract import Capabilities, ParamKind
+from adapters.models import (
+    NO_OPTIONS,
+    AccountName,
+    Market,
+    MarketStatus,
+    OrderOptions,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+)
 from gateway.errors import Code, Outcome, Refusal
-from gateway.numbers import EXACT, neighbours, on_grid, plain
+from gateway.numbers import EXACT, is_decimal, neighbours, on_grid, plain
+from gateway.orders.order_types import RULES, SPECIAL, default_time_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,7 @@ class NewOrder:
     time_in_force: TimeInForce | None = None
     reduce_only: bool = False
     self_trade_prevention: SelfTradePrevention | None = None
+    options: OrderOptions = NO_OPTIONS
     labels: tuple[str, ...] = ()
     valid_until_ms: int | None = None
     max_wait_s: float | None = None
@@ -38,16 +51,33 @@ class NewOrder:
     def effective_time_in_force(self) -> TimeInForce:
         if self.time_in_force is not None:
             return self.time_in_force
-        return TimeInForce.IOC if self.type is OrderType.MARKET else TimeInForce.GTC
+        return default_time_in_force(self.type, has_price=self.price is not None)
+
+    def special(self, name: str) -> Decimal | TriggerPriceType | None:
+        """A member that not every type has."""
+        found: Decimal | TriggerPriceType | None = self.price if name == "price" else getattr(self.options, name)
+        return found
 
     def content_hash(self, market: Market) -> bytes:
         """What makes two requests the same order: neither spelling, nor deadlines, nor labels."""
-        content = [
+        content: list[object] = [
             market.venue, self.account, market.symbol, self.side, self.type, _text(self.quantity),
             _text(self.quote_quantity), _text(self.price), self.effective_time_in_force, self.reduce_only,
             self.self_trade_prevention,
         ]  # fmt: skip
-        return hashlib.sha256(msgspec.json.encode(content)).digest()
+        if self.options != NO_OPTIONS:
+            content.append(present(self.options))
+        return hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest()
+
+
+def present(options: OrderOptions) -> dict[str, object]:
+    """The options an order has, in plain notation."""
+    values = {name: getattr(options, name) for name in OrderOptions.__dataclass_fields__}
+    return {
+        name: plain(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+        if value not in (None, {})
+    }
 
 
 def _text(value: Decimal | None) -> str | None:
@@ -62,12 +92,20 @@ def check(order: NewOrder, market: Market, capabilities: Capabilities) -> None:
     _check_capabilities(order, market, capabilities)
     _check_members(order)
     _check_status(order, market)
-    if order.price is not None:
-        _check_grid("price", order.price, market.tick_size)
-        _check_bounds("price", order.price, market.min_price, market.max_price)
-    if order.quantity is not None:
-        _check_grid("quantity", order.quantity, market.step_size)
-        _check_bounds("quantity", order.quantity, market.min_quantity, market.max_quantity)
+    options = order.options
+    prices = {"price": order.price, "stop_price": options.stop_price, "activation_price": options.activation_price}
+    for field, price in prices.items():
+        if price is not None:
+            _check_grid(field, price, market.tick_size)
+            _check_bounds(field, price, market.min_price, market.max_price)
+    for field, quantity in {"quantity": order.quantity, "visible_quantity": options.visible_quantity}.items():
+        if quantity is not None:
+            _check_grid(field, quantity, market.step_size)
+            _check_bounds(field, quantity, market.min_quantity, market.max_quantity)
+    if order.quantity is not None and options.visible_quantity is not None:
+        _check_bounds("visible_quantity", options.visible_quantity, None, order.quantity, maximum_of="order")
+    if options.callback_rate is not None and not 0 < options.callback_rate < 1:
+        raise _invalid("callback_rate", "callback_rate is a share of the price, between 0 and 1")
     if order.quote_quantity is not None:
         _check_bounds("quote_quantity", order.quote_quantity, market.min_notional, None)
     if order.price is not None and order.quantity is not None and market.min_notional is not None:
@@ -86,6 +124,27 @@ def _check_capabilities(order: NewOrder, market: Market, capabilities: Capabilit
         raise _refuse(Code.NOT_SUPPORTED, "reduce_only", f"{market.venue} has no reduce-only orders")
     if order.quote_quantity is not None and not capabilities.market_by_quote_quantity:
         raise _refuse(Code.NOT_SUPPORTED, "quote_quantity", f"{market.venue} takes orders by `quantity` only")
+    if (watched := order.options.trigger_price_type) is not None:
+        _check_supported("trigger_price_type", watched, capabilities.trigger_price_types, market)
+    for name, value in order.options.venue_params.items():
+        _check_venue_param(name, value, capabilities, market)
+
+
+def _check_venue_param(name: str, value: object, capabilities: Capabilities, market: Market) -> None:
+    field, kind = f"venue_params.{name[:64]}", capabilities.venue_params.get(name)
+    match kind:
+        case None:
+            known = sorted(capabilities.venue_params)
+            details: dict[str, object] = {"supported": known}
+            raise _refuse(Code.NOT_SUPPORTED, field, f"{market.venue} has no such parameter of orders", details=details)
+        case ParamKind.BOOLEAN:
+            is_right, wanted = isinstance(value, bool), "true or false"
+        case ParamKind.DECIMAL:
+            is_right, wanted = is_decimal(value), "a decimal string"
+        case words:
+            is_right, wanted = value in words, " or ".join(words)
+    if not is_right:
+        raise _invalid(field, f"{market.venue} wants {wanted} there")
 
 
 def _check_supported(field: str, value: StrEnum, supported: Iterable[StrEnum], market: Market) -> None:
@@ -103,21 +162,23 @@ def _check_members(order: NewOrder) -> None:
         raise _invalid("quantity", "give either `quantity` or `quote_quantity`")
     if order.quote_quantity is not None and order.type is not OrderType.MARKET:
         raise _invalid("quote_quantity", "only a market order can be given by `quote_quantity`")
-    if order.type is OrderType.MARKET and order.price is not None:
-        raise _invalid("price", "a market order has no price")
-    if order.type is not OrderType.MARKET and order.price is None:
-        raise _invalid("price", f"a {order.type.value} order needs a price")
-    resting_only = {TimeInForce.IOC, TimeInForce.FOK}
-    if order.type is OrderType.POST_ONLY and order.effective_time_in_force in resting_only:
-        raise _invalid("time_in_force", "a post_only order rests; IOC and FOK never do")
-    if order.type is OrderType.MARKET and order.effective_time_in_force not in resting_only:
-        raise _invalid("time_in_force", "a market order never rests; leave time_in_force out, or say IOC or FOK")
+    rules = RULES[order.type]
+    for name in SPECIAL:
+        if order.special(name) is None and name in rules.needs:
+            raise _invalid(name, f"a {order.type.value} order needs a {name}")
+        if order.special(name) is not None and name not in rules.needs | rules.may_have:
+            raise _invalid(name, f"a {order.type.value} order has no {name}")
+    times = rules.times(has_price=order.price is not None)
+    if order.effective_time_in_force not in times:
+        raise _invalid("time_in_force", f"a {order.type.value} order like this may be {', '.join(sorted(times))}")
+    if (order.options.expire_time_ms is not None) != (order.time_in_force is TimeInForce.GTT):
+        raise _invalid("expire_time", "expire_time belongs to time_in_force GTT, and GTT needs one")
 
 
 def _check_status(order: NewOrder, market: Market) -> None:
     open_for = {
         MarketStatus.TRADING: True,
-        MarketStatus.LIMIT_ONLY: order.type is not OrderType.MARKET,
+        MarketStatus.LIMIT_ONLY: order.price is not None,
         MarketStatus.POST_ONLY: order.type is OrderType.POST_ONLY,
     }
     if not open_for.get(market.status, False):
@@ -142,14 +203,20 @@ def _check_grid(field: str, value: Decimal, step: Decimal) -> None:
 
 
 def _check_bounds(
-    field: str, value: Decimal, minimum: Decimal | None, maximum: Decimal | None, *, what: str | None = None
+    field: str,
+    value: Decimal,
+    minimum: Decimal | None,
+    maximum: Decimal | None,
+    *,
+    what: str | None = None,
+    maximum_of: str = "market",
 ) -> None:
     if value <= 0:
         raise _invalid(field, f"{what or field} must be above zero")
     if minimum is not None and value < minimum:
         raise _invalid(field, f"{what or field} {plain(value)} is below the market's minimum {plain(minimum)}")
     if maximum is not None and value > maximum:
-        raise _invalid(field, f"{what or field} {plain(value)} is above the market's maximum {plain(maximum)}")
+        raise _invalid(field, f"{what or field} {plain(value)} is above the {maximum_of}'s maximum {plain(maximum)}")
 
 
 def _invalid(field: str, message: str) -> Refusal:

@@ -193,6 +193,7 @@ class Placing:
             self_trade_prevention=order.self_trade_prevention,
             labels=order.labels,
             valid_until_ms=valid_until_ms,
+            options=order.options,
         )
 
     async def _when_settled(self, records: Records, order_id: str) -> OrderRecord | None:

@@ -21,8 +21,10 @@ from typing import Any
 import msgspec
 
 from adapters.models import (
+    NO_OPTIONS,
     AccountName,
     Fill,
+    OrderOptions,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
@@ -37,6 +39,7 @@ from adapters.models import (
 from gateway.errors import Code
 from gateway.numbers import plain
 from gateway.orders.identity import OrderIdentity
+from gateway.orders.new_order import present
 
 
 class State(StrEnum):
@@ -75,6 +78,7 @@ class Intent:
     self_trade_prevention: SelfTradePrevention | None
     labels: tuple[str, ...]
     valid_until_ms: int
+    options: OrderOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,8 @@ def decode_fill(fields: Mapping[bytes, bytes]) -> Fill:
 
 def _plain_numbers(part: Intent | Result | Fill) -> dict[str, Any]:
     fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
+    if isinstance(part, Intent):
+        fields["options"] = present(part.options)
     return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 

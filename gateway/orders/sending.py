@@ -183,6 +183,7 @@ def order_request(intent: Intent, market: Market) -> OrderRequest:
         time_in_force=intent.time_in_force,
         reduce_only=intent.reduce_only,
         self_trade_prevention=intent.self_trade_prevention,
+        options=intent.options,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.api.context import now_ms
+from gateway.api.context import RequestContext, now_ms
 from gateway.api.problem import STATUS
 from gateway.errors import Code, Outcome
 
@@ -39,6 +39,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._stop_unread_timer()
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first
+            context: RequestContext | None = self.cycle.scope["state"].get("context")
+            if context is not None and context.presence is not None:
+                context.presence.leave()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:

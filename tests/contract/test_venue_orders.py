@@ -13,12 +13,14 @@ from adapters.contract import Deduplication, Endpoints, OrderLookup, VenueSettin
 from adapters.models import (
     AccountName,
     Liquidity,
+    OrderOptions,
     OrderRequest,
     OrderStatus,
     OrderType,
     PositionSide,
     Side,
     TimeInForce,
+    TriggerPriceType,
     VenueName,
 )
 from adapters.registry import FACTORIES
@@ -104,15 +106,60 @@ async def test_balances_add_up(rig: Rig) -> None:
 
 async def test_every_time_in_force_is_taken_as_it_is_meant(rig: Rig) -> None:
     for time_in_force in rig.can.times_in_force:
-        request = rig.request(price=await rig.resting_price(), time_in_force=time_in_force)
+        ends_ms = SystemClock().venue_time_ms() + 60_000 if time_in_force is TimeInForce.GTT else None
+        request = rig.request(
+            price=await rig.resting_price(),
+            time_in_force=time_in_force,
+            options=OrderOptions(expire_time_ms=ends_ms),
+        )
         order = await rig.place(request)
         assert order.time_in_force is time_in_force
-        rests = time_in_force is TimeInForce.GTC
+        rests = time_in_force in {TimeInForce.GTC, TimeInForce.GTT}
         assert (order.status is OrderStatus.PENDING) is rests
         if rests:
             await rig.trading.cancel(rig.market, request.venue_client_id, rig.throttle)
         else:
             assert order.status in {OrderStatus.CANCELLED, OrderStatus.EXPIRED}
+
+
+async def test_every_type_that_waits_or_hides_is_taken_as_it_is_meant(rig: Rig) -> None:
+    low, high = await rig.resting_price(), await rig.taking_price()
+    options = {
+        OrderType.STOP_LIMIT: (high, OrderOptions(stop_price=high, trigger_price_type=TriggerPriceType.MARK)),
+        OrderType.STOP_MARKET: (None, OrderOptions(stop_price=high)),
+        OrderType.TAKE_PROFIT: (None, OrderOptions(stop_price=low, trigger_price_type=TriggerPriceType.LAST)),
+        OrderType.TRAILING_STOP: (None, OrderOptions(callback_rate=Decimal("0.1"), activation_price=low)),
+        OrderType.ICEBERG: (low, OrderOptions(visible_quantity=rig.market.step_size * 2)),
+    }
+    for order_type in rig.can.order_types & options.keys():
+        price, having = options[order_type]
+        request = rig.request(type=order_type, price=price, options=having)
+        order = await rig.place(request)
+        assert (order.status, order.quantity, order.filled_quantity) == (
+            OrderStatus.PENDING,
+            request.quantity,
+            Decimal(0),
+        )
+        assert await rig.trading.order(rig.market, request.venue_client_id, rig.throttle) == order
+        cancelled = await rig.trading.cancel(rig.market, request.venue_client_id, rig.throttle)
+        assert cancelled is not None
+        assert cancelled.status is OrderStatus.CANCELLED
+
+
+async def test_a_stop_that_fires_is_found_as_what_became_of_it(rig: Rig) -> None:
+    book = await rig.venue.market_data.order_book(rig.market, 5, rig.throttle)
+    near = OrderOptions(stop_price=book.asks[0].price + rig.market.tick_size, trigger_price_type=TriggerPriceType.MARK)
+    request = rig.request(type=OrderType.STOP_MARKET, options=near)
+    await rig.place(request)
+    risen = {"symbol": rig.market.venue_symbol, "mark": str(near.stop_price)}
+    await rig.sandbox.post("/sim/prices", risen)
+    history = await rig.trading.order_history(rig.market, SystemClock().venue_time_ms() - 60_000, rig.throttle)
+    known = [order for order in history if order.venue_client_id == request.venue_client_id]
+    [filled] = [order for order in known if order.status is OrderStatus.FILLED]
+    assert filled.filled_quantity == request.quantity
+    # It is the order itself, or another one that took its place under the same client id.
+    assert {order.type for order in known if order is not filled} <= {OrderType.STOP_MARKET}
+    await rig.sandbox.post("/sim/prices", risen | {"mark": None})
 
 
 async def test_a_client_id_seen_before_does_what_the_venue_says_it_does(rig: Rig) -> None:

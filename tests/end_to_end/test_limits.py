@@ -124,3 +124,16 @@ async def test_who_cannot_wait_is_told_how_long_it_would_take(crowd: list[Bot], 
     assert error["details"]["rule"] == "account"
     assert 0 < error["details"]["would_wait_ms"] <= PERIOD_MS + 500
     assert "429" not in (await venue.get("/sim/ledger/totals"))["by_status"]
+
+
+async def test_who_has_left_is_not_waited_for_and_spends_nothing(stack: Stack, venue: VenueControl) -> None:
+    async with bot_of(stack, 0) as bot, bot_of(stack, 0) as same_client:
+        path = f"/v1/accounts/{bot.account}/balances"
+        before = (await venue.get("/sim/ledger/totals"))["requests"]
+        hasty = [asyncio.create_task(one.call("GET", path)) for one in (bot, same_client) for _ in range(2 * LIMIT)]
+        await asyncio.wait(hasty, timeout=0.5)
+        for task in hasty:
+            task.cancel()
+        await asyncio.gather(*hasty, return_exceptions=True)
+        assert (await bot.call("GET", path)).status_code == 200  # whose turn comes after all of theirs
+        assert (await venue.get("/sim/ledger/totals"))["requests"] - before <= 2 * LIMIT

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from adapters.contract import Venue
+from adapters.contract import ParamKind, Venue
 from gateway.accounts import EGRESS
 from gateway.api.answers import ERRORS, ok
 from gateway.api.bodies import Answer, Shape
@@ -20,6 +20,9 @@ class Capabilities(Shape):
     order_types: list[str]
     times_in_force: list[str]
     self_trade_prevention: list[str]
+    trigger_price_types: list[str]
+    venue_params: dict[str, str | list[str]]
+    """The venue's own parameters of orders: what each holds, or which words."""
     market_by_quote_quantity: bool
     reduce_only: bool
     cancel_by_client_id: bool
@@ -84,6 +87,11 @@ def _shape(the: Services, venue: Venue) -> VenueShape:
             order_types=sorted(can.order_types),
             times_in_force=sorted(can.times_in_force),
             self_trade_prevention=sorted(can.self_trade_prevention),
+            trigger_price_types=sorted(can.trigger_price_types),
+            venue_params={
+                name: kind.value if isinstance(kind, ParamKind) else list(kind)
+                for name, kind in can.venue_params.items()
+            },
             market_by_quote_quantity=can.market_by_quote_quantity,
             reduce_only=can.reduce_only,
             cancel_by_client_id=can.cancel_by_client_id,

@@ -10,7 +10,15 @@ from msgspec import convert
 
 from adapters.backpack import wire
 from adapters.backpack.order_encoding import client_id, echo_mismatch, encode_order
-from adapters.models import OrderRequest, OrderType, SelfTradePrevention, Side, TimeInForce
+from adapters.models import (
+    OrderOptions,
+    OrderRequest,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+)
 from tests.adapters.backpack.samples import PERP, SELL_POST_ONLY, golden
 
 D = Decimal
@@ -69,6 +77,31 @@ def test_client_ids_at_the_edges() -> None:
                 "timeInForce": "FOK",
             },
         ),
+        (
+            replace(
+                LIMIT,
+                type=OrderType.STOP_LIMIT,
+                options=OrderOptions(
+                    stop_price=D("99.5"),
+                    trigger_price_type=TriggerPriceType.INDEX,
+                    venue_params={"autoBorrow": True, "slippageTolerance": "0.5"},
+                ),
+            ),
+            {
+                "autoBorrow": True,
+                "orderType": "Limit",
+                "price": "101.5",
+                "side": "Ask",
+                "slippageTolerance": "0.5",
+                "triggerBy": "IndexPrice",
+                "triggerPrice": "99.5",
+                "triggerQuantity": "0.2",
+            },
+        ),
+        (
+            replace(MARKET, type=OrderType.TAKE_PROFIT, options=OrderOptions(stop_price=D(120))),
+            {"orderType": "Market", "side": "Ask", "triggerPrice": "120", "triggerQuantity": "0.2"},
+        ),
     ],
 )
 def test_bodies(request_: OrderRequest, body: dict[str, Any]) -> None:
@@ -82,6 +115,11 @@ def test_bodies(request_: OrderRequest, body: dict[str, Any]) -> None:
     [
         replace(LIMIT, type=OrderType.STOP_LIMIT),
         replace(LIMIT, type=OrderType.ICEBERG),
+        replace(LIMIT, options=OrderOptions(stop_price=D(1))),
+        replace(LIMIT, options=OrderOptions(visible_quantity=D(1))),
+        replace(LIMIT, options=OrderOptions(trigger_price_type=TriggerPriceType.LAST)),
+        replace(LIMIT, options=OrderOptions(venue_params={"postOnly": True})),
+        replace(LIMIT, type=OrderType.STOP_MARKET, options=OrderOptions(stop_price=D(1))),
         replace(LIMIT, time_in_force=TimeInForce.GTT),
         replace(SELL_POST_ONLY, time_in_force=TimeInForce.IOC),
         replace(LIMIT, price=None),
@@ -127,6 +165,15 @@ def test_the_echo_of_what_was_sent_matches() -> None:
 )
 def test_any_other_order_in_the_answer_is_noticed(field: str, value: Any) -> None:
     assert echo_mismatch(SELL_POST_ONLY, order(**{field: value})) == field
+
+
+def test_the_echo_of_an_order_that_waits_has_its_size_under_another_name() -> None:
+    waits = replace(LIMIT, type=OrderType.STOP_LIMIT, options=OrderOptions(D(120), TriggerPriceType.LAST))
+    changes = {"clientId": 424242, "triggerQuantity": "0.2"}
+    assert echo_mismatch(waits, order("order_trigger_pending_synthetic", **changes)) is None
+    for name, value in {"triggerQuantity": "50%", "triggerPrice": "121", "triggerBy": "MarkPrice"}.items():
+        expected = "quantity" if name == "triggerQuantity" else name
+        assert echo_mismatch(waits, order("order_trigger_pending_synthetic", **changes | {name: value})) == expected
 
 
 def test_a_reduce_only_order_may_come_back_smaller_but_not_larger() -> None:

@@ -10,13 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import decode
 
-from adapters.models import OrderRequest, OrderType, SelfTradePrevention, Side, TimeInForce, VenueClientId
+from adapters.models import (
+    OrderOptions,
+    OrderRequest,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+    VenueClientId,
+)
 from adapters.zanbara import wire
 from adapters.zanbara.order_encoding import client_id, echo_mismatch, encode_order
 from tests.adapters.zanbara.samples import SELL_POST_ONLY, golden, raw
 
 D = Decimal
 LIMIT = replace(SELL_POST_ONLY, type=OrderType.LIMIT)
+TRAILING = OrderOptions(callback_rate=D("0.05"), activation_price=D(160))
 MARKET = replace(LIMIT, type=OrderType.MARKET, price=None)
 
 
@@ -51,6 +61,41 @@ def test_the_published_sample_is_encoded_byte_for_byte() -> None:
             replace(MARKET, reduce_only=True, time_in_force=TimeInForce.IOC),
             {"side": "sell", "type": "market", "quantity": "0.2", "time_in_force": "IOC", "reduce_only": True},
         ),
+        (
+            replace(LIMIT, time_in_force=TimeInForce.GTT, options=OrderOptions(expire_time_ms=1_759_800_060_000)),
+            {
+                "side": "sell",
+                "type": "limit",
+                "quantity": "0.2",
+                "price": "151.5",
+                "time_in_force": "GTT",
+                "expire_time": 1_759_800_060_000,
+            },
+        ),
+        (
+            replace(LIMIT, type=OrderType.ICEBERG, options=OrderOptions(visible_quantity=D("0.05"))),
+            {"side": "sell", "type": "iceberg", "quantity": "0.2", "price": "151.5", "visible_quantity": "0.05"},
+        ),
+        (
+            replace(MARKET, type=OrderType.STOP_MARKET, options=OrderOptions(D(140), TriggerPriceType.LAST)),
+            {
+                "side": "sell",
+                "type": "stop_market",
+                "quantity": "0.2",
+                "stop_price": "140",
+                "trigger_price_type": "last",
+            },
+        ),
+        (
+            replace(MARKET, type=OrderType.TRAILING_STOP, options=TRAILING),
+            {
+                "side": "sell",
+                "type": "trailing_stop",
+                "quantity": "0.2",
+                "callback_rate": "0.05",
+                "activation_price": "160",
+            },
+        ),
     ],
 )
 def test_bodies(request_: OrderRequest, body: dict[str, Any]) -> None:
@@ -67,6 +112,17 @@ def test_bodies(request_: OrderRequest, body: dict[str, Any]) -> None:
             if order_type not in {OrderType.LIMIT, OrderType.POST_ONLY}
         ),
         replace(LIMIT, time_in_force=TimeInForce.GTT),
+        replace(LIMIT, options=OrderOptions(expire_time_ms=1)),
+        replace(LIMIT, options=OrderOptions(stop_price=D(1))),
+        replace(LIMIT, options=OrderOptions(venue_params={"leverage": "3"})),
+        replace(MARKET, type=OrderType.TRAILING_STOP, options=replace(TRAILING, callback_rate=D("0.21"))),
+        replace(MARKET, type=OrderType.STOP_MARKET, options=OrderOptions(D(140), TriggerPriceType.INDEX)),
+        replace(
+            MARKET,
+            type=OrderType.TAKE_PROFIT,
+            time_in_force=TimeInForce.GTC,
+            options=OrderOptions(D(140)),
+        ),
         replace(SELL_POST_ONLY, time_in_force=TimeInForce.IOC),
         replace(MARKET, time_in_force=TimeInForce.GTC),
         replace(LIMIT, price=None),
@@ -104,6 +160,9 @@ def test_the_echo_of_what_was_sent_matches() -> None:
         ("time_in_force", "IOC"),
         ("stop_price", "100"),
         ("visible_quantity", "0.1"),
+        ("callback_rate", "0.1"),
+        ("activation_price", "100"),
+        ("expire_time", 1_759_800_060_000),
     ],
 )
 def test_any_other_order_in_the_answer_is_noticed(field: str, value: Any) -> None:

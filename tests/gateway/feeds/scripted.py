@@ -139,6 +139,8 @@ class ScriptedVenue:
                 order_types=frozenset(),
                 times_in_force=frozenset(),
                 self_trade_prevention=frozenset(),
+                trigger_price_types=frozenset(),
+                venue_params={},
                 market_by_quote_quantity=False,
                 reduce_only=False,
                 cancel_by_client_id=False,

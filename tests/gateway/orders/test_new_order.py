@@ -8,14 +8,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from adapters.contract import ParamKind
 from adapters.models import (
     AccountName,
     Market,
     MarketStatus,
+    OrderOptions,
     OrderType,
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerPriceType,
     VenueName,
 )
 from gateway.errors import Code, Outcome, Refusal
@@ -87,6 +90,85 @@ def test_an_order_the_market_can_take_passes(order: NewOrder) -> None:
 def test_what_is_wrong_is_named(order: NewOrder, code: Code, field: str) -> None:
     refusal = refusal_of(order)
     assert (refusal.code, refusal.field) == (code, field)
+
+
+EVERYTHING: dict[str, Any] = {
+    "order_types": frozenset(OrderType),
+    "times_in_force": frozenset(TimeInForce),
+    "trigger_price_types": frozenset({TriggerPriceType.MARK}),
+    "venue_params": {"lend": ParamKind.BOOLEAN, "slip": ParamKind.DECIMAL, "unit": ("tick", "percent")},
+}
+STOP = OrderOptions(stop_price=D(90))
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        limit_order(type=OrderType.STOP_LIMIT, options=OrderOptions(D(90), TriggerPriceType.MARK)),
+        market_order(type=OrderType.STOP_MARKET, options=STOP),
+        market_order(type=OrderType.TAKE_PROFIT, options=STOP),
+        limit_order(type=OrderType.TAKE_PROFIT, time_in_force=TimeInForce.FOK, options=STOP),
+        market_order(type=OrderType.TRAILING_STOP, options=OrderOptions(callback_rate=D("0.1"))),
+        limit_order(type=OrderType.ICEBERG, options=OrderOptions(visible_quantity=D("0.1"))),
+        limit_order(time_in_force=TimeInForce.GTT, options=OrderOptions(expire_time_ms=1)),
+        limit_order(options=OrderOptions(venue_params={"lend": True, "slip": "0.5", "unit": "tick"})),
+    ],
+)
+def test_every_type_passes_with_what_it_needs(order: NewOrder) -> None:
+    check(order, MARKET, replace(CAPABILITIES, **EVERYTHING))
+
+
+@pytest.mark.parametrize(
+    ("order", "code", "field"),
+    [
+        (limit_order(type=OrderType.STOP_LIMIT), Code.INVALID_PARAMETER, "stop_price"),
+        (market_order(type=OrderType.TRAILING_STOP), Code.INVALID_PARAMETER, "callback_rate"),
+        (limit_order(type=OrderType.ICEBERG), Code.INVALID_PARAMETER, "visible_quantity"),
+        (limit_order(options=STOP), Code.INVALID_PARAMETER, "stop_price"),
+        (limit_order(type=OrderType.STOP_MARKET, options=STOP), Code.INVALID_PARAMETER, "price"),
+        (market_order(type=OrderType.STOP_LIMIT, options=STOP), Code.INVALID_PARAMETER, "price"),
+        (
+            market_order(type=OrderType.TAKE_PROFIT, time_in_force=TimeInForce.GTC, options=STOP),
+            Code.INVALID_PARAMETER,
+            "time_in_force",
+        ),
+        (limit_order(time_in_force=TimeInForce.GTT), Code.INVALID_PARAMETER, "expire_time"),
+        (limit_order(options=OrderOptions(expire_time_ms=1)), Code.INVALID_PARAMETER, "expire_time"),
+        (
+            market_order(type=OrderType.STOP_MARKET, options=OrderOptions(D("90.001"))),
+            Code.INVALID_PRECISION,
+            "stop_price",
+        ),
+        (
+            limit_order(type=OrderType.ICEBERG, options=OrderOptions(visible_quantity=D(999))),
+            Code.INVALID_PARAMETER,
+            "visible_quantity",
+        ),
+        (
+            market_order(type=OrderType.STOP_MARKET, options=OrderOptions(D(90), TriggerPriceType.LAST)),
+            Code.NOT_SUPPORTED,
+            "trigger_price_type",
+        ),
+        (
+            market_order(type=OrderType.TRAILING_STOP, options=OrderOptions(callback_rate=D(1))),
+            Code.INVALID_PARAMETER,
+            "callback_rate",
+        ),
+        (limit_order(options=OrderOptions(venue_params={"no": "x"})), Code.NOT_SUPPORTED, "venue_params.no"),
+        (limit_order(options=OrderOptions(venue_params={"lend": "yes"})), Code.INVALID_PARAMETER, "venue_params.lend"),
+        (limit_order(options=OrderOptions(venue_params={"slip": "1e5"})), Code.INVALID_PARAMETER, "venue_params.slip"),
+        (limit_order(options=OrderOptions(venue_params={"unit": "x"})), Code.INVALID_PARAMETER, "venue_params.unit"),
+    ],
+)
+def test_what_a_type_lacks_or_cannot_have_is_named(order: NewOrder, code: Code, field: str) -> None:
+    refusal = refusal_of(order, **EVERYTHING)
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_what_an_order_waits_for_is_part_of_what_it_is() -> None:
+    orders = [limit_order(type=OrderType.STOP_LIMIT, options=OrderOptions(D(price))) for price in ("90", "90.0", "91")]
+    first, same, other = (order.content_hash(MARKET) for order in orders)
+    assert first == same != other
 
 
 def test_what_a_venue_lacks_is_refused() -> None:

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from adapters.models import (
     AccountName,
+    OrderOptions,
     OrderStatus,
     OrderType,
     SelfTradePrevention,
     Side,
     Symbol,
     TimeInForce,
+    TriggerPriceType,
     VenueClientId,
     VenueName,
     VenueOrder,
@@ -57,6 +59,16 @@ intents = st.builds(
     self_trade_prevention=st.none() | st.sampled_from(SelfTradePrevention),
     labels=st.lists(st.text(max_size=5), max_size=3).map(tuple),
     valid_until_ms=st.integers(0, 10**13),
+    options=st.builds(
+        OrderOptions,
+        stop_price=st.none() | numbers,
+        trigger_price_type=st.none() | st.sampled_from(TriggerPriceType),
+        callback_rate=st.none() | numbers,
+        activation_price=st.none() | numbers,
+        visible_quantity=st.none() | numbers,
+        expire_time_ms=times,
+        venue_params=st.dictionaries(st.text(max_size=9), st.booleans() | st.text(max_size=9), max_size=2),
+    ),
 )
 results = st.builds(
     Result,
@@ -98,8 +110,9 @@ def test_what_was_written_is_read_back(intent: Intent, result: Result, state: St
 @given(intents)
 def test_numbers_are_kept_in_plain_notation(intent: Intent) -> None:
     kept = msgspec.json.decode(encode(intent))
-    for name in ("quantity", "quote_quantity", "price"):
-        assert kept[name] is None or set(kept[name]) <= set("0123456789.")
+    kept |= kept["options"]
+    for name in ("quantity", "quote_quantity", "price", "stop_price", "callback_rate", "visible_quantity"):
+        assert kept.get(name) is None or set(kept[name]) <= set("0123456789.")
 
 
 def test_an_order_without_a_record_shows_what_its_id_and_the_venue_say() -> None:
