@@ -13,7 +13,7 @@ from gateway.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
 _NO_SETTINGS = frozenset(
     {"CROSSGATE_REDIS_URL", "CROSSGATE_CONFIG"}
-    | {"CROSSGATE_URL", "CROSSGATE_TOKEN", "CROSSGATE_CLIENT", "CROSSGATE_SECRET"}
+    | {"CROSSGATE_URL", "CROSSGATE_TOKEN", "CROSSGATE_API_KEY", "CROSSGATE_API_SECRET"}
 )
 """Variables that other parts and commands read."""
 

@@ -20,9 +20,11 @@ Token = Annotated[
 ]
 ClientName = Annotated[
     str | None,
-    typer.Option("--client", envvar="CROSSGATE_CLIENT", help="Instead: the client, its secret in CROSSGATE_SECRET."),
+    typer.Option(
+        "--client", envvar="CROSSGATE_API_KEY", help="Instead: the client, its secret in CROSSGATE_API_SECRET."
+    ),
 ]
-Secret = Annotated[str | None, typer.Option(hidden=True, envvar="CROSSGATE_SECRET")]
+Secret = Annotated[str | None, typer.Option(hidden=True, envvar="CROSSGATE_API_SECRET")]
 ScopeArgument = Annotated[HaltScope, typer.Argument(help="What the name is the name of.")]
 NameArgument = Annotated[str, typer.Argument(help="Left out where the scope is global.")]
 
@@ -103,7 +105,7 @@ def _token(url: str, token: str | None, client: str | None, secret: str | None) 
     if token:
         return token
     if not (client and secret):
-        fail("say who you are: --token, or --client with the secret in CROSSGATE_SECRET", code=2)
+        fail("say who you are: --token, or --client with the secret in CROSSGATE_API_SECRET", code=2)
     logged_in = _call("POST", f"{url}/v1/auth/token", json={"api_key": client, "api_secret": secret})
     return str(logged_in["token"])
 

@@ -190,7 +190,7 @@ async def test_open_orders_are_cancelled_by_a_halt_that_asks_for_it(shared: Flee
 def test_the_command_sets_shows_and_lifts_a_halt(shared: Fleet) -> None:
     def run(*arguments: str) -> str:
         options = ["--url", shared.urls[0], "--client", OFFICER[0]]
-        result = CliRunner().invoke(app, ["halt", *arguments, *options], env={"CROSSGATE_SECRET": OFFICER[1]})
+        result = CliRunner().invoke(app, ["halt", *arguments, *options], env={"CROSSGATE_API_SECRET": OFFICER[1]})
         assert result.exit_code == 0, result.output
         return result.output
 

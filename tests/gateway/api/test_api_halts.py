@@ -1,7 +1,7 @@
 """Halts and limits over REST: who may set them, what is refused, and who is told what."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -18,12 +18,19 @@ KEY = hashlib.sha256(b"secret-of-officer").hexdigest()
 BOT = hashlib.sha256(b"secret-of-bot").hexdigest()
 
 
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[RedisProcess]:
+    """Of no other replica."""
+    with RedisProcess() as redis:
+        yield redis
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def firm(api_redis: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+async def firm(own_redis: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """A firm with a desk, an officer, and limits."""
     settings = settings_for(
         tmp_path_factory.mktemp("firm"),
-        api_redis.url,
+        own_redis.url,
         desks={"arb": {"limits": {"max_open_orders": 2}}},
         clients={
             "officer": {"scopes": ["risk"], "key_sha256": [KEY]},
@@ -34,7 +41,7 @@ async def firm(api_redis: RedisProcess, tmp_path_factory: pytest.TempPathFactory
         },
         venues={VENUE: {"markets": {"ETH_USDT": {"limits": {"max_quantity": "1"}}, "NO-SUCH": {}}}},
     )  # fmt: skip
-    async with gateway_on(settings, api_redis.url, new_exchange()) as started:
+    async with gateway_on(settings, own_redis.url, new_exchange()) as started:
         yield started
         assert started.internal_errors == []
 
