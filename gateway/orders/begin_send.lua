@@ -13,7 +13,7 @@ if state[2] ~= ARGV[1] then
   return { "gone", 0, 0 }
 end
 -- Asked even where the send time is fixed already: whoever asks has not sent yet.
-local halt = halted(KEYS[3], 8, ARGV[7] == "1", now_ms)
+local halt = halted(KEYS[3], ARGV, 8, ARGV[7] == "1", now_ms)
 if halt then
   return { "halted", halt, tonumber(state[4]) }
 end
