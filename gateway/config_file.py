@@ -11,6 +11,12 @@ from pydantic_settings import SettingsError
 
 from gateway.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
+_NO_SETTINGS = frozenset(
+    {"CROSSGATE_REDIS_URL", "CROSSGATE_CONFIG"}
+    | {"CROSSGATE_URL", "CROSSGATE_TOKEN", "CROSSGATE_API_KEY", "CROSSGATE_API_SECRET"}
+)
+"""Variables that other parts and commands read."""
+
 
 class ConfigError(Exception):
     """The configuration cannot be used; each problem names its key."""
@@ -76,7 +82,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     for name in environ:
-        if name.startswith(ENV_PREFIX) and name not in {"CROSSGATE_REDIS_URL", "CROSSGATE_CONFIG"}:
+        if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
             section = name.removeprefix(ENV_PREFIX).split(ENV_DELIMITER)[0].lower()
             if section not in Settings.model_fields:
                 yield name

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import audit, config, demo, keys, sandbox, serve, stack_command
+from gateway.cli import audit, config, demo, halt, keys, sandbox, serve, stack_command
 
 app = typer.Typer(
     help="One normalized REST and WebSocket API in front of the exchanges a trading firm uses.",
@@ -19,3 +19,4 @@ app.command(
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
+app.add_typer(halt.app, name="halt")

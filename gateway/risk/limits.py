@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from adapters.models import Market, OrderType, Side
+from adapters.models import Market, OrderOptions, OrderType, Side
 from gateway.errors import Code, Outcome, Refusal
 from gateway.numbers import EXACT, plain
 from gateway.settings import LimitSettings
@@ -60,6 +60,8 @@ class Asked(Protocol):
     def price(self) -> Decimal | None: ...
     @property
     def reduce_only(self) -> bool: ...
+    @property
+    def options(self) -> OrderOptions: ...
 
 
 def needs_price(asked: Asked, levels: Iterable[Level]) -> bool:
@@ -93,18 +95,20 @@ def check(asked: Asked, market: Market, price: Decimal | None, levels: Sequence[
 def notional(asked: Asked, market: Market, price: Decimal | None) -> Decimal | None:
     """What the order may trade at most, in quote units; None if that takes a price that is not known.
 
-    A sale that may take trades at the market's price where that is better than its own.
+    A sale that may take trades at the market's price where that is better than its own; an order that comes to life
+    later is worth at least what it would be where that happens.
     """
     if asked.quote_quantity is not None:
         return asked.quote_quantity
-    own = asked.price
+    known = [asked.price, asked.options.stop_price, asked.options.activation_price]
     if _is_valued_by_market(asked):
         if price is None:
             return None
-        own = price if own is None else max(own, price)
-    if own is None or asked.quantity is None:
+        known.append(price)
+    if asked.quantity is None:
         return None
-    return EXACT.multiply(EXACT.multiply(own, asked.quantity), market.contract_size)
+    highest = max(one for one in known if one is not None)
+    return EXACT.multiply(EXACT.multiply(highest, asked.quantity), market.contract_size)
 
 
 def units(quote: Decimal) -> int:
@@ -170,6 +174,7 @@ def _check_band(asked: Asked, price: Decimal | None, level: Level) -> None:
         raise price_unknown(level, "price_band", band, field="type" if asked.price is None else "price")
     if asked.price is None:
         return
+    price = _where_it_trades(asked, price)
     if asked.side is Side.BUY:
         edge = EXACT.multiply(price, EXACT.add(Decimal(1), band))
         is_beyond, where = asked.price > edge, "above"
@@ -182,6 +187,16 @@ def _check_band(asked: Asked, price: Decimal | None, level: Level) -> None:
             message=f"the price {plain(asked.price)} is {where} {plain(edge)}, {plain(band)} from the market's "
             f"{plain(price)}",
         )  # fmt: skip
+
+
+def _where_it_trades(asked: Asked, price: Decimal) -> Decimal:
+    """The market's price when the order comes to life, or what is stricter."""
+    stop = asked.options.stop_price
+    if stop is None:
+        return price
+    if asked.type is OrderType.TAKE_PROFIT:  # where the market is past its stop already, it comes to life at once
+        return min(stop, price) if asked.side is Side.BUY else max(stop, price)
+    return stop
 
 
 def _check_quantity(asked: Asked, market: Market, price: Decimal | None, level: Level) -> None:

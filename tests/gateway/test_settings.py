@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.settings import AuthSettings, OrderSettings, RedisSettings, SecretSource, Settings, VenueConfig
+from gateway.settings import AuthSettings, DeskConfig, OrderSettings, RedisSettings, SecretSource, Settings, VenueConfig
 
 BASE: dict[str, Any] = {
     "redis": {"url": "redis://127.0.0.1"},
@@ -69,6 +69,11 @@ def test_a_secret_is_in_no_representation() -> None:
         ({"log": {"level": "LOUD"}}, "log.level"),
         ({"log": {"levle": "INFO"}}, "log.levle"),
         ({"limits": {}}, "limits"),
+        ({"desks": {"a": {"limits": {"max_notional": 1.5}}}}, "desks.a.limits.max_notional"),
+        ({"desks": {"a": {"limits": {"price_band": "0"}}}}, "desks.a.limits.price_band"),
+        ({"desks": {"a": {"limits": {"daily_notional": "100000000001"}}}}, "desks.a.limits.daily_notional"),
+        ({"desks": {"a": {"limits": {"max_open": 1}}}}, "desks.a.limits.max_open"),
+        ({"desks": [["a"]]}, "desks"),
     ],
 )
 def test_a_wrong_value_is_found_at_its_key(sections: dict[str, Any], key: str) -> None:
@@ -89,6 +94,11 @@ def test_a_wrong_value_is_found_at_its_key(sections: dict[str, Any], key: str) -
 )
 def test_a_name_that_leads_nowhere_is_named(sections: dict[str, Any], named: str) -> None:
     assert named in problem_of(**sections)[1]
+
+
+@pytest.mark.parametrize("desks", [["arb", "mm"], {"arb": {}, "mm": {}}])
+def test_desks_are_names_or_have_settings_of_their_own(desks: Any) -> None:
+    assert Settings(**(BASE | {"desks": desks})).desks == {"arb": DeskConfig(), "mm": DeskConfig()}
 
 
 def test_all_names_that_lead_nowhere_are_named_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.models import OrderType, Side, VenueName
+from adapters.models import NO_OPTIONS, OrderOptions, OrderType, Side, VenueName
 from gateway.errors import Code, Outcome, Refusal
 from gateway.risk.limits import Level, LevelKind, amount, check, needs_price, notional, units
 from gateway.settings import LimitSettings
@@ -26,6 +26,7 @@ class Order:
     quote_quantity: Decimal | None = None
     price: Decimal | None = MARK
     reduce_only: bool = False
+    options: OrderOptions = NO_OPTIONS
 
 
 def taking(**changes: Any) -> Order:
@@ -93,6 +94,31 @@ def test_the_band_is_about_buying_above_and_selling_below(side: Side, within: st
     assert refused == beyond("price_band", edge, outside, "price")
     other_way = Decimal(1) if side is Side.BUY else Decimal(10_000)
     assert passes(Order(side=side, price=other_way), price_band="0.05")
+
+
+def with_stop(stop: str, **changes: Any) -> Order:
+    given: dict[str, Any] = {"type": OrderType.STOP_LIMIT, "options": OrderOptions(stop_price=Decimal(stop))}
+    return Order(**(given | changes))
+
+
+def test_an_order_that_comes_to_life_later_is_worth_what_it_would_be_then() -> None:
+    assert notional(with_stop("150", type=OrderType.STOP_MARKET, price=None), MARKET, MARK) == 300
+    assert notional(with_stop("80", price=Decimal(82)), MARKET, None) == 164
+    trailing = Order(type=OrderType.TRAILING_STOP, price=None, options=OrderOptions(activation_price=Decimal(130)))
+    assert notional(trailing, MARKET, MARK) == 260
+
+
+def test_a_band_is_judged_where_the_order_comes_to_life() -> None:
+    assert passes(with_stop("150", price=Decimal("157.5")), price_band="0.05")
+    refused = refusal(with_stop("150", price=Decimal("157.51")), price_band="0.05")
+    assert refused == beyond("price_band", "157.5", "157.51", "price")
+    assert passes(with_stop("80", side=Side.SELL, price=Decimal(76)), price_band="0.05")
+
+
+@pytest.mark.parametrize(("side", "stop", "price"), [(Side.BUY, "150", "157"), (Side.SELL, "50", "48")])
+def test_a_take_profit_that_the_market_is_past_is_judged_by_the_market(side: Side, stop: str, price: str) -> None:
+    order = with_stop(stop, side=side, type=OrderType.TAKE_PROFIT, price=Decimal(price))
+    assert refusal(order, price_band="0.05")["limit"] == "price_band"
 
 
 def test_a_band_refuses_everything_while_the_market_is_unknown() -> None:
