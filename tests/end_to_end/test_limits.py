@@ -39,7 +39,8 @@ def stack() -> Iterator[Stack]:
         # What is kept for cancels is no waste, and whether there are enough of them to use it is chance: none is kept.
         settings={
             "venues": {"backpack": {"limits": limits}},
-            "limiter": {"reserve_share": 0, "max_wait_ms": 3 * PERIOD_MS},
+            # Reads come after orders and cancels, so they may have to wait for as long as there are enough of these.
+            "limiter": {"reserve_share": 0, "max_wait_ms": 2 * PERIODS * PERIOD_MS},
         },
     )
     with running(options) as started:
