@@ -4,17 +4,11 @@ import json
 
 import typer
 
-from adapters.common.transport import HttpTransport
 from adapters.models import VenueName
-from gateway.app import create_app
-from gateway.budgets import crowded
 from gateway.cli.fail import fail_config
 from gateway.cli.options import ConfigFile
-from gateway.clock import VenueClock
 from gateway.config_file import ConfigError, load
-from gateway.opening import open_venues
 from gateway.settings import Settings
-from gateway.venue_calls import VenueCalls
 
 app = typer.Typer(help="Look at the configuration before it is used.", no_args_is_help=True)
 
@@ -22,6 +16,14 @@ app = typer.Typer(help="Look at the configuration before it is used.", no_args_i
 @app.command("check")
 def check(config: ConfigFile = None) -> None:
     """Read the configuration and every secret it points at, as `serve` would; connect to nothing."""
+    # Here, since they are most of what there is, and few commands need them.
+    from adapters.common.transport import HttpTransport  # noqa: PLC0415
+    from gateway.app import create_app  # noqa: PLC0415
+    from gateway.budgets import crowded  # noqa: PLC0415
+    from gateway.clock import VenueClock  # noqa: PLC0415
+    from gateway.opening import open_venues  # noqa: PLC0415
+    from gateway.venue_calls import VenueCalls  # noqa: PLC0415
+
     try:
         settings = load(config)
         create_app(settings, "redis://127.0.0.1")

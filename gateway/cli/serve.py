@@ -6,19 +6,21 @@ from contextlib import ExitStack
 import typer
 import uvloop
 
-from gateway.app import create_app
 from gateway.cli.fail import fail, fail_config
 from gateway.cli.options import ConfigFile
 from gateway.config_file import ConfigError, load
-from gateway.server.run import server_for
-from gateway.services import Lifecycle
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedServer, ServerFailed, ServerNotFound
-from gateway.telemetry import serve_metrics, set_up_logs, set_up_traces
 
 
 def serve(config: ConfigFile = None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Logs are JSON lines on stdout."""
+    # Here, since they are most of what there is, and no other command needs them.
+    from gateway.app import create_app  # noqa: PLC0415
+    from gateway.server.run import server_for  # noqa: PLC0415
+    from gateway.services import Lifecycle  # noqa: PLC0415
+    from gateway.telemetry import serve_metrics, set_up_logs, set_up_traces  # noqa: PLC0415
+
     lifecycle = Lifecycle()
     with ExitStack() as stack:
         try:

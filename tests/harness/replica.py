@@ -15,6 +15,8 @@ from tests.harness import skew
 
 skew.install()  # before the gateway is imported, parts of which keep the clock they find
 
+import gateway.app  # noqa: E402 - what `serve` imports last is imported once for all
+import gateway.server.run  # noqa: E402, F401
 from gateway.cli.commands import app  # noqa: E402
 from gateway.store.embedded import die_with_parent  # noqa: E402
 from tests.harness.birth import Birth  # noqa: E402

@@ -11,7 +11,7 @@ from tests.soak_orders.run import Plan, run
 QUICK = {"window_ms": 500, "clock_error_ms": 100, "history_lag_ms": 300, "claim_lease_ms": 1_500}
 PLAN = Plan(
     seed=7,
-    keys=60,
+    keys=45,
     most_s=60,
     pace=Pace(abreast=16, valid_ms=1_500),
     weather=Weather(every_s=(0.1, 0.4), link_s=0.8, kill_s=0.3, pause_s=1.0, skew_s=1.0, redis_s=0.3),
