@@ -155,10 +155,15 @@ class Settling:
         return await self.take(record, step)
 
     def is_overdue(self, record: OrderRecord) -> bool:
-        """Whether an unknown order has been looked up in vain for too long."""
+        """Whether an unknown order has been looked up in vain for too long.
+
+        Not while its absence is being proven: after a time in which nobody looked, that takes a second look.
+        """
         since_ms = record.created_ms if record.send_ms is None else record.send_ms
-        clock = self._clocks[record.intent.venue]
-        return clock.venue_time_ms() > since_ms + self._settings.stuck_after_ms
+        now_ms = self._clocks[record.intent.venue].venue_time_ms()
+        absent_ms = record.result.absent_since_ms
+        is_being_proven = absent_ms is not None and now_ms <= absent_ms + 3 * self._confirm_after_ms
+        return now_ms > since_ms + self._settings.stuck_after_ms and not is_being_proven
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """One of an order's trades: counted once, however often it is told. Raises `StoreUnavailable`."""

@@ -107,6 +107,8 @@ class Load:
     ended: set[str] = field(default_factory=set)
     """The orders whose end it told."""
     watches: list[BookWatch] = field(default_factory=list)
+    is_listening: asyncio.Event = field(default_factory=asyncio.Event)
+    """The private channel tells whatever happens from now on."""
     is_over: bool = False
 
     async def trade(self) -> None:
@@ -170,6 +172,8 @@ class Load:
                 await socket.send(json.dumps({name: value for name, value in wish.items() if value is not None}))
                 async for text in until_closed(socket):
                     message = json.loads(text)
+                    if message.get("type") == "replay_complete":
+                        self.is_listening.set()
                     cursor = message.get("cursor") or cursor
                     order = message.get("data")
                     if isinstance(order, dict):
@@ -216,6 +220,8 @@ async def test_a_rolling_restart_loses_no_order_fails_no_call_and_keeps_every_st
             *(tasks.create_task(load.read_book(watch)) for watch in load.watches),
             tasks.create_task(load.read_orders()),
         ]
+        async with asyncio.timeout(10):
+            await load.is_listening.wait()
         trading = [tasks.create_task(load.trade()) for _ in range(BOTS)]
         await eventually(_all(load.watches), what="books are read")
         codes = await roll(rolled)

@@ -76,6 +76,16 @@ async def test_an_order_looked_up_in_vain_for_too_long_holds_its_market_alone(on
     assert (await on.placing.place(BOT, limit_order())).record.state is State.UNKNOWN  # a repeat has its answer
 
 
+async def test_an_old_order_holds_nothing_while_its_absence_is_being_proven(on: Replica, exchange: Exchange) -> None:
+    await lost(on)
+    exchange.orders.clear()
+    await on.sweep.once()
+    known = await on.known()
+    assert (known.state, known.result.is_stuck) == (State.UNKNOWN, False)
+    assert known.result.absent_since_ms is not None
+    assert (await on.placing.place(BOT, limit_order("two"))).is_new
+
+
 async def test_an_order_that_is_only_late_holds_nothing(on: Replica) -> None:
     async def fail(_source: str) -> None:
         raise NoAnswer(on.venue, "maintenance")
