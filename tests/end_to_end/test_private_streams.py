@@ -112,13 +112,19 @@ async def test_an_order_whose_answer_was_lost_is_settled_by_the_stream(
 
 
 async def test_an_order_that_wants_it_is_cancelled_when_its_answer_is_lost(bot: Bot, venue: VenueControl) -> None:
-    await venue.spoil({"close": True}, when="after_execute")
     body = bot.order(on_unknown="cancel")
-    await bot.call("POST", "/v1/orders", body)
+
+    async def is_lost() -> bool:
+        """Else the account's stream told of the order before its answer was lost: then it is known to rest."""
+        nonlocal body
+        await venue.spoil({"close": True}, when="after_execute")
+        body = bot.order(on_unknown="cancel")
+        return (await bot.call("POST", "/v1/orders", body)).status_code == 202
 
     async def is_cancelled() -> bool:
         return bool((await bot.find(body["client_order_id"]))["status"] == "cancelled")
 
+    await eventually(is_lost, what="an answer is lost")
     await eventually(is_cancelled, what="the order is cancelled")
 
 
