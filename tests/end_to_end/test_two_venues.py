@@ -269,7 +269,7 @@ async def test_the_death_of_the_replica_that_logs_in_hands_the_login_on() -> Non
             await bot.ask("GET", path)
 
 
-PAUSE_S = 0.4
+PAUSE_S = 1.5
 """Between two questions of one caller: some of the 300 are always asking, and others' tests have a processor, too."""
 
 
