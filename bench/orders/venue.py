@@ -1,6 +1,7 @@
 """`python -m bench.orders.venue PORT`: a venue that answers as quickly as Python can, so that it is not measured.
 
-It speaks as much of Backpack as lets the adapter accept its answers: its time, one market, every order taken and none shown.
+It speaks as much of Backpack as lets the adapter accept its answers: its time, one market, every order taken and none
+shown.
 """
 
 import asyncio
