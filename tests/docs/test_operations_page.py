@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-import gateway.cli.commands  # noqa: F401 - brings in whatever measures anything
+import gateway.app  # noqa: F401 - brings in whatever measures anything
 
 PAGE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
 
