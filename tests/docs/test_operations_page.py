@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 import gateway.app  # noqa: F401 - brings in whatever measures anything
+import gateway.telemetry  # noqa: F401
 
 PAGE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
 
