@@ -13,7 +13,7 @@ BASE := docker.io/library/python:3.11-slim-bookworm
 CODE := gateway adapters sandbox demo bench tests docs/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-planted test-redis soak soak-orders bench bench-sandbox bench-limiter bench-orders bench-memory soak-limiter redis-tools nginx check format lock clean
+.PHONY: help demo test test-clients test-chaos test-redis soak soak-orders bench bench-sandbox bench-limiter bench-orders bench-memory soak-limiter redis-tools nginx check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,8 @@ test: $(VENV)/.dev  ## Run all tests
 test-clients: $(VENV)/.clients $(CLIENTS)/js/node_modules/.package-lock.json  ## Trade on the sandbox with other people's clients (ARGS=--table writes docs/clients.md)
 	@$(BIN)/pytest -n 2 --dist loadfile $(CLIENTS) $(ARGS)
 
-test-planted: $(VENV)/.dev  ## Plant bugs in the gateway, and see the chaos of the tests find each
-	@$(BIN)/pytest tests/chaos/test_planted_bugs.py $(ARGS)
+test-chaos: $(VENV)/.dev  ## Break everything at random; plant bugs and see that it finds each; test the fleet that tests break
+	@$(BIN)/pytest -n 2 --dist loadfile tests/chaos/test_chaos.py tests/chaos/test_planted_bugs.py tests/harness/test_fleet.py $(ARGS)
 
 test-redis: $(VENV)/.dev redis-tools  ## Test what talks to Redis on the distribution's own server (Debian 12 has Redis 7.0; the others run on Valkey)
 	@server="$$(command -v redis-server || command -v redis-check-rdb)"; \

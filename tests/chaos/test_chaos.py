@@ -7,7 +7,7 @@ from tests.chaos.run import Plan, run
 from tests.chaos.stage import Stage
 from tests.harness.fleet import fleet
 
-PLAN = Plan(seed=7, schedules=4, steps=8, shrink_s=60.0)
+PLAN = Plan(seed=7, schedules=5, steps=8, shrink_s=60.0)
 
 
 @pytest.mark.timeout(240)

@@ -233,7 +233,11 @@ async def test_a_replica_that_starts_while_a_venue_is_away_serves_the_other(ours
     replica.front.retarget(HOST, httpx.URL(str(listening_url(replica.log))).port)
     replica.front.accept()
     async with bot_of(ours) as bot:
-        assert (await bot.http.get("/readyz")).status_code == 200
+
+        async def is_ready() -> bool:
+            return (await bot.http.get("/readyz")).status_code == 200
+
+        await eventually(is_ready, what="the replica is ready")
         await placed_in_the_end(bot, bot.order())
         status = await bot.ask("GET", "/v1/system/status")
         assert (status["status"], {"zanbara has not told its markets yet"} <= set(status["problems"])) == (

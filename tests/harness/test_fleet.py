@@ -210,11 +210,11 @@ def test_a_venue_that_is_paused_answers_nothing(ours: Fleet) -> None:
         httpx.get(f"{ours.venues[VENUE].url}/sim/clock", trust_env=False, timeout=0.2)
 
 
-def test_redis_forgets_everything(ours: Fleet) -> None:
-    """The last of this fleet: whose limits are forgotten waits until they have surely passed."""
-    ours.redis.ask("SET", "gone", "1")
-    ours.redis.flush()
-    assert ours.redis.ask("GET", "gone") is None
+def test_redis_forgets_everything(shared: Fleet) -> None:
+    """The last of this fleet: whose limits and orders are forgotten is not well for a while."""
+    shared.redis.ask("SET", "gone", "1")
+    shared.redis.flush()
+    assert shared.redis.ask("GET", "gone") is None
 
 
 DYING = f"""
