@@ -111,7 +111,7 @@ class OrderPath:
             identities=identities,
             withdrawing=self.withdrawing,
         )
-        self.asking_again = AskingAgain(
+        asking_again = AskingAgain(
             records=records,
             markets=markets,
             clocks=clocks,
@@ -128,7 +128,7 @@ class OrderPath:
             halts=self.halts,
             settings=settings,
             waits=waits,
-            asking_again=self.asking_again,
+            asking_again=asking_again,
         )
         self.placing = Placing(
             accounts=accounts,
@@ -175,7 +175,6 @@ class OrderPath:
             store=store,
             records=records,
             settling=self.settling,
-            asking_again=self.asking_again,
             replica=replica,
             clocks=clocks,
             settings=settings,

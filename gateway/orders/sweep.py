@@ -14,7 +14,6 @@ from adapters.errors import DefiniteNo, VenueError
 from gateway.accounts import Account
 from gateway.errors import Refusal
 from gateway.orders import lifecycle, metrics
-from gateway.orders.asking_again import AskingAgain
 from gateway.orders.record import OrderRecord, State
 from gateway.orders.records import Records
 from gateway.orders.settling import Settling
@@ -29,12 +28,11 @@ _CLIENT = "crossgate"
 class Sweep:
     """Sweeps one account."""
 
-    def __init__(self, account: Account, store: Store, records: Records, settling: Settling, asking_again: AskingAgain):
+    def __init__(self, account: Account, store: Store, records: Records, settling: Settling):
         self._account = account
         self._store = store
         self._records = records
         self._settling = settling
-        self._asking_again = asking_again
 
     async def once(self, *, lost_ms: int = 0) -> None:
         """One pass over what is due, and over what has ended; `lost_ms`: when the store lost what it knew, if it did.
@@ -120,12 +118,10 @@ class Sweep:
         return marked
 
     async def _taken_over(self, record: OrderRecord, now_ms: int, lost_ms: int) -> OrderRecord:
-        following = await self._settling.take(
+        # Not asked for again by the same bytes: whoever held it may have told its client that it was not sent.
+        return await self._settling.take(
             record, lambda current: lifecycle.taken_over(current, now_ms=now_ms, lost_ms=lost_ms)
         )
-        if _is_unknown(following) and not _is_unknown(record):
-            self._asking_again.start(self._account, following)
-        return following
 
 
 def _is_unknown(record: OrderRecord) -> bool:

@@ -18,7 +18,6 @@ from gateway.accounts import Account, Accounts
 from gateway.clock import VenueClock
 from gateway.errors import Refusal, StoreUnavailable
 from gateway.orders import metrics
-from gateway.orders.asking_again import AskingAgain
 from gateway.orders.first_look import FirstLook
 from gateway.orders.following import Following
 from gateway.orders.identity import Identities
@@ -55,7 +54,6 @@ class Tending:
         store: Store,
         records: Mapping[VenueName, Records],
         settling: Settling,
-        asking_again: AskingAgain,
         replica: str,
         clocks: Mapping[VenueName, VenueClock],
         settings: OrderSettings,
@@ -67,7 +65,6 @@ class Tending:
         self._store = store
         self._records = records
         self._settling = settling
-        self._asking_again = asking_again
         self._replica = replica
         self._also = also
         self._clocks = clocks
@@ -137,9 +134,7 @@ class Tending:
         try:
             for chore in self._also:
                 await chore(account)
-            await Sweep(account, self._store, records, self._settling, self._asking_again).once(
-                lost_ms=readiness.lost_ms
-            )
+            await Sweep(account, self._store, records, self._settling).once(lost_ms=readiness.lost_ms)
             if readiness.is_ready:
                 await self._compare(account)
         finally:

@@ -250,7 +250,7 @@ async def replica(
                     halts=path.halts,
                     prices=prices,
                     memory=path.memory,
-                    sweep=Sweep(account, store, records, path.settling, path.asking_again),
+                    sweep=Sweep(account, store, records, path.settling),
                     look=FirstLook(account, records, path.settling, clock, settings),
                     sweeps=path.tending,
                 )
