@@ -31,13 +31,14 @@ UNKNOWN = Gauge("crossgate_orders_unknown", "Orders of which nobody knows whethe
 LIVE = Gauge("crossgate_orders_live", "Orders that rest at the venue", ["account"])
 TENDED = Gauge("crossgate_account_tended", "Whether this replica sweeps and follows the account", ["account"])
 SWEEP_FAILURES = Counter("crossgate_sweep_failures_total", "Sweeps of an account that failed", ["account"])
+_OF_WHO_TENDS = (PENDING, UNKNOWN, LIVE, ORPHANS, DUPLICATES)
 
 
 def tended(account: AccountName, *, is_ours: bool) -> None:
     """Say whose account it is; of one that is another's to tend, this replica shows no orders."""
     TENDED.labels(account).set(is_ours)
     if not is_ours:
-        for gauge in (PENDING, UNKNOWN, LIVE):
+        for gauge in _OF_WHO_TENDS:
             with suppress(KeyError):
                 gauge.remove(account)
 
@@ -51,7 +52,7 @@ SEND_SECONDS = Histogram(
 
 
 def forget(account: str) -> None:
-    """The account is no longer tended here: nothing is said of it any more."""
-    for gauge in (READY, STUCK, PENDING, ORPHANS, DUPLICATES):
+    """The account is no longer looked at here: what every replica says of it is not said any more."""
+    for gauge in (READY, STUCK):
         with suppress(KeyError):
             gauge.remove(account)

@@ -209,7 +209,7 @@ class Placing:
             return Placed(await self._sending.send(claimed), is_new=True)
         return claimed
 
-    async def _ask(  # private to this class
+    async def _ask(
         self,
         account: Account,
         order: NewOrder,

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from adapters.errors import NoAnswer, OutcomeUnknown
 from adapters.models import AccountName, OrderStatus, Symbol
 from gateway.accounts import Account
+from gateway.orders import metrics
 from gateway.orders.record import OrderRecord, State
 from gateway.store import keys
 from tests.gateway.orders.exchange import Exchange, market
@@ -50,10 +51,14 @@ async def test_an_accounts_orders_are_shown_by_who_tends_it_and_by_no_other(one:
     assert [shown(f"orders_{state}") for state in ("pending", "unknown", "live")] == [1, 1, 0]
     run = asyncio.create_task(one.sweeps.run())
     await until(lambda: (shown("account_tended"), shown("orders_unknown"), shown("orders_live")) == (1, 0, 1))
+    metrics.ORPHANS.labels(ACCOUNT).set(1)
+    await one.store.command("SET", keys.sweep_lease(one.venue, ACCOUNT), "another")
+    await until(lambda: shown("account_tended") == 0)
+    kinds = ("orders_pending", "orders_unknown", "orders_live", "orphan_orders")
+    assert [shown(kind) for kind in kinds] == [None] * len(kinds)
     run.cancel()
     await asyncio.wait([run])
-    assert [shown(f"orders_{state}") for state in ("pending", "unknown", "live")] == [None, None, None]
-    assert shown("account_tended") == 0
+    assert shown("account_ready") is None
 
 
 async def test_all_unknown_orders_of_a_market_share_the_calls(one: Replica) -> None:
